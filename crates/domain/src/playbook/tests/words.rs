@@ -1,0 +1,414 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::*;
+
+/// What words mean among playbooks, as text.
+fn check_words(playbooks: &Playbooks, words: &str, expected: &str) {
+    let say = |found: &Match<'_>| format!("{} {}", found.playbook.name, found.parameters);
+    let reading = match playbooks.read_words(words) {
+        Reading::Match(found) => say(&found),
+        Reading::Ambiguous(found) => format!(
+            "either {}",
+            found.iter().map(say).collect::<Vec<_>>().join(" or ")
+        ),
+        Reading::None { nearest } => format!("nothing near {nearest:?}"),
+    };
+    assert_eq!(reading, expected, "{words:?}");
+}
+
+pub(super) fn playbook(name: &str, utterances: &[&str], parameters: Value) -> Playbook {
+    let steps = json!([{"id": "say", "tool": "respond_to_user", "input": {"message": "done"}}]);
+    let document = json!({"name": name, "utterances": utterances, "parameters": parameters, "plan": {"steps": steps}});
+    Playbook::read(&format!("{name}.yaml"), &document.to_string()).unwrap()
+}
+
+fn playbooks(playbooks: impl IntoIterator<Item = Playbook>) -> Playbooks {
+    Playbooks::new(playbooks.into_iter().collect()).unwrap()
+}
+
+pub(super) fn object(required: &[&str], properties: Value) -> Value {
+    json!({"type": "object", "required": required, "properties": properties})
+}
+
+/// The playbooks of a travel desk and a shop.
+pub(super) fn shop() -> Playbooks {
+    let order = object(&["id"], json!({"id": {"type": "integer"}}));
+    playbooks([
+        playbook(
+            "refund",
+            &["refund order {id}", "give back the money of {id}"],
+            order.clone(),
+        ),
+        playbook("cancel", &["cancel order {id}"], order),
+        playbook(
+            "book_flight",
+            &[
+                "book flight {flight} for {email}",
+                "get {email} on flight {flight}",
+            ],
+            object(
+                &["flight", "email"],
+                json!({
+                    "flight": {"type": "string", "pattern": "^OS [0-9]{3}$"},
+                    "email": {"type": "string", "format": "email"},
+                    "seats": {"type": "integer", "default": 1},
+                }),
+            ),
+        ),
+    ])
+}
+
+#[test]
+fn words_are_read_with_their_parameters() {
+    let shop = shop();
+    let flight = r#"book_flight {"email":"ana@example.com","flight":"OS 417","seats":1}"#;
+    check_words(&shop, "book flight OS 417 for ana@example.com", flight);
+    check_words(&shop, "get ana@example.com on flight OS 417", flight);
+    check_words(&shop, "refund order 1042", r#"refund {"id":1042}"#);
+    check_words(
+        &shop,
+        "give back the money of 1042",
+        r#"refund {"id":1042}"#,
+    );
+}
+
+#[test]
+fn case_spaces_and_final_punctuation_do_not_count() {
+    let shop = shop();
+    for words in [
+        "REFUND Order 1042",
+        "  refund \t order\n1042 ",
+        "Refund order 1042.",
+        "refund order 1042 ?!",
+        "refund order 1042...",
+    ] {
+        check_words(&shop, words, r#"refund {"id":1042}"#);
+    }
+    let echo = playbooks([playbook(
+        "echo",
+        &["Say {what}, please!"],
+        object(&["what"], json!({"what": {"type": "string"}})),
+    )]);
+    check_words(
+        &echo,
+        "say Hello  World, PLEASE",
+        r#"echo {"what":"Hello World"}"#,
+    );
+}
+
+#[test]
+fn everything_else_counts() {
+    let shop = shop();
+    for words in [
+        "do not refund order 1042",
+        "don't refund order 1042",
+        "refund order 1042 not",
+        "refund order 1042 and 1043",
+        "refund orders 1042",
+        "refund, order 1042",
+        "refund order1042",
+        "refund order",
+        "refund order #1042",
+        "refund order 1,042",
+        "refund order 01042",
+        "refund order 1042.0",
+        "refund order 1e3",
+        "refund order +1042",
+        "refund order ١٠٤٢",
+        "refund the order 1042",
+        "please refund order 1042",
+    ] {
+        assert!(
+            matches!(shop.read_words(words), Reading::None { .. }),
+            "{words}"
+        );
+    }
+    for words in [
+        "book flight OS 417",
+        "book flight OS 4171 for ana@example.com",
+        "book flight os 417 for ana@example.com",
+        "book flight OS 417 for ana",
+    ] {
+        assert!(
+            matches!(shop.read_words(words), Reading::None { .. }),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn near_numbers_never_blur() {
+    let shop = shop();
+    check_words(&shop, "refund order 4411", r#"refund {"id":4411}"#);
+    check_words(&shop, "refund order 4412", r#"refund {"id":4412}"#);
+    check_words(&shop, "refund order -4412", r#"refund {"id":-4412}"#);
+    check_words(
+        &shop,
+        "refund order 9007199254740993",
+        r#"nothing near ["refund", "cancel", "book_flight"]"#,
+    );
+    let pay = playbooks([playbook(
+        "pay",
+        &["pay {sum}"],
+        object(&["sum"], json!({"sum": {"type": "number"}})),
+    )]);
+    check_words(&pay, "pay 10.05", r#"pay {"sum":10.05}"#);
+    check_words(
+        &pay,
+        "pay 0.1000000000000000055511151231257827",
+        r#"nothing near ["pay"]"#,
+    );
+}
+
+#[test]
+fn nothing_matched_names_the_nearest() {
+    let shop = shop();
+    check_words(
+        &shop,
+        "cancel my order",
+        r#"nothing near ["cancel", "refund", "book_flight"]"#,
+    );
+    check_words(
+        &shop,
+        "a flight, please",
+        r#"nothing near ["book_flight", "cancel", "refund"]"#,
+    );
+    check_words(
+        &shop,
+        "",
+        r#"nothing near ["book_flight", "cancel", "refund"]"#,
+    );
+    assert!(
+        matches!(shop.read_words(&"x".repeat(8_193)), Reading::None { nearest } if nearest.is_empty())
+    );
+}
+
+#[test]
+fn two_readings_are_ambiguous_and_one_reading_twice_is_not() {
+    let text = || {
+        object(
+            &["a", "b"],
+            json!({"a": {"type": "string"}, "b": {"type": "string"}}),
+        )
+    };
+    let send = playbooks([playbook(
+        "send",
+        &["send {a} to {b}", "Send {a} to {b}."],
+        text(),
+    )]);
+    check_words(
+        &send,
+        "send flowers to Ana",
+        r#"send {"a":"flowers","b":"Ana"}"#,
+    );
+    check_words(
+        &send,
+        "send a letter to Bob to Ana",
+        r#"either send {"a":"a letter","b":"Bob to Ana"} or send {"a":"a letter to Bob","b":"Ana"}"#,
+    );
+    let one = || object(&["x"], json!({"x": {"type": "string"}}));
+    let two = playbooks([
+        playbook("drop", &["delete {x}"], one()),
+        playbook("erase", &["delete {x}"], one()),
+    ]);
+    check_words(
+        &two,
+        "delete everything",
+        r#"either drop {"x":"everything"} or erase {"x":"everything"}"#,
+    );
+}
+
+#[test]
+fn schemas_decide_where_values_end() {
+    let parameters = object(
+        &["what", "count", "to"],
+        json!({"what": {"type": "string"}, "count": {"type": "integer", "maximum": 9}, "to": {"type": "string", "format": "email"}}),
+    );
+    let send = playbooks([playbook(
+        "send",
+        &["send {count} of {what} to {to}"],
+        parameters,
+    )]);
+    check_words(
+        &send,
+        "send 3 of The Lord of the Rings to go to ana@example.com",
+        r#"send {"count":3,"to":"ana@example.com","what":"The Lord of the Rings to go"}"#,
+    );
+    assert!(matches!(
+        send.read_words("send 30 of x to ana@example.com"),
+        Reading::None { .. }
+    ));
+}
+
+#[test]
+fn values_take_the_type_of_their_schema() {
+    let read = |schema: Value, words: &str| {
+        let playbook = playbook(
+            "set",
+            &["set it to {x}"],
+            object(&["x"], json!({"x": schema})),
+        );
+        match playbooks([playbook]).read_words(&format!("set it to {words}")) {
+            Reading::Match(found) => found.parameters["x"].to_string(),
+            _ => "nothing".into(),
+        }
+    };
+    assert_eq!(read(json!({"type": "string"}), "42"), "\"42\"");
+    assert_eq!(read(json!({}), "42"), "\"42\"");
+    assert_eq!(read(json!({"type": "integer"}), "42"), "42");
+    assert_eq!(read(json!({"type": "number"}), "-4.5"), "-4.5");
+    assert_eq!(read(json!({"type": "boolean"}), "True"), "true");
+    assert_eq!(read(json!({"type": "boolean"}), "yes"), "nothing");
+    assert_eq!(read(json!({"type": ["integer", "string"]}), "42"), "42");
+    assert_eq!(
+        read(json!({"type": ["integer", "string"]}), "forty"),
+        "\"forty\""
+    );
+    assert_eq!(
+        read(json!({"enum": ["economy", "business"]}), "business"),
+        "\"business\""
+    );
+    assert_eq!(
+        read(json!({"enum": ["economy", "business"]}), "first"),
+        "nothing"
+    );
+    assert_eq!(read(json!({"enum": [1, 2]}), "2"), "2");
+    assert_eq!(
+        read(json!({"type": "string", "format": "date"}), "2026-12-03"),
+        "\"2026-12-03\""
+    );
+    assert_eq!(
+        read(json!({"type": "string", "format": "date"}), "2026-12-32"),
+        "nothing"
+    );
+}
+
+#[test]
+fn letters_that_grow_in_lower_case_do_not_shift_what_is_read() {
+    let go = playbooks([playbook(
+        "go",
+        &["fly to İstanbul with {x} now"],
+        object(&["x"], json!({"x": {"type": "string"}})),
+    )]);
+    check_words(
+        &go,
+        "FLY TO İSTANBUL WITH Ünsal İnönü NOW",
+        r#"go {"x":"Ünsal İnönü"}"#,
+    );
+    check_words(&go, "fly to istanbul with x now", r#"nothing near ["go"]"#);
+    let half = playbooks([playbook(
+        "half",
+        &["go i{x}"],
+        object(&["x"], json!({"x": {"type": "string"}})),
+    )]);
+    check_words(&half, "go Ib", r#"half {"x":"b"}"#);
+    check_words(&half, "go İb", r#"nothing near ["half"]"#);
+}
+
+#[test]
+fn given_parameters_join_the_spoken_ones_and_may_not_contradict_them() {
+    let shop = shop();
+    let Reading::Match(found) = shop.read_words("book flight OS 417 for ana@example.com") else {
+        panic!("no match")
+    };
+    let merge = |given: Value| {
+        let merged = found.playbook.merge(&found.spoken, &given);
+        merged
+            .map(|parameters| parameters["seats"].clone())
+            .map_err(|problems| format!("{} {}", problems[0].pointer, problems[0].reason))
+    };
+    assert_eq!(merge(Value::Null), Ok(json!(1)));
+    assert_eq!(merge(json!({"seats": 2})), Ok(json!(2)));
+    assert_eq!(merge(json!({"flight": "OS 417"})), Ok(json!(1)));
+    assert_eq!(
+        merge(json!({"flight": "OS 418"})),
+        Err("/flight the words say something else".into())
+    );
+    assert_eq!(
+        merge(json!({"seat": 2})),
+        Err("/seat unknown member \"seat\"; did you mean \"seats\"?".into())
+    );
+    assert_eq!(
+        merge(json!({"seats": "two"})),
+        Err("/seats must be integer, not string".into())
+    );
+    assert_eq!(
+        merge(json!([])),
+        Err(" parameters must be an object".into())
+    );
+    assert_eq!(found.playbook.parameter_errors(&found.parameters), []);
+    assert_eq!(
+        found
+            .playbook
+            .parameter_errors(&json!({"flight": "OS 417"}))
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_rule_between_parameters_decides_too() {
+    let mut parameters = object(
+        &["a", "b"],
+        json!({"a": {"type": "string"}, "b": {"type": "string"}}),
+    );
+    parameters["not"] = json!({"properties": {"a": {"const": "x to y"}}});
+    let send = playbooks([playbook("send", &["send {a} to {b}"], parameters)]);
+    check_words(&send, "send x to y to z", r#"send {"a":"x","b":"y to z"}"#);
+}
+
+#[test]
+fn hostile_words_are_answered_soon_and_never_as_one_match() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let properties: Map<String, Value> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({"type": "string"})))
+        .collect();
+    let utterance = format!("x {}", names.map(|name| format!("{{{name}}}")).join(" to "));
+    let free = playbooks([playbook(
+        "free",
+        &[&utterance],
+        object(&names, Value::Object(properties)),
+    )]);
+    assert!(matches!(
+        free.read_words(&format!("x {}", "a to ".repeat(1_600))),
+        Reading::None { .. } | Reading::Ambiguous(_)
+    ));
+    let never: Map<String, Value> = names
+        .iter()
+        .map(|name| {
+            (
+                (*name).to_owned(),
+                json!({"pattern": "^(b|bb)+$", "type": "string"}),
+            )
+        })
+        .collect();
+    let never = playbooks([playbook(
+        "never",
+        &[&utterance],
+        object(&names, Value::Object(never)),
+    )]);
+    assert!(matches!(
+        never.read_words(&format!("x {}b", "b to ".repeat(1_600))),
+        Reading::Ambiguous(_) | Reading::None { .. }
+    ));
+}
+
+proptest! {
+    #[test]
+    fn what_an_utterance_says_is_read_back(
+        id in -1_000_000_i64..1_000_000,
+        name in "[A-Za-zÀ-ž0-9_-]{1,8}( [A-Za-zÀ-ž0-9_-]{1,8}){0,3}",
+        email in "[a-z]{1,8}@[a-z]{1,8}\\.com",
+        upper in any::<bool>(),
+        end in "[.!?]{0,3}",
+    ) {
+        let properties = json!({"id": {"type": "integer"}, "name": {"type": "string"}, "email": {"type": "string", "format": "email"}});
+        let tell = playbooks([playbook("tell", &["Tell {name} ({email}) about order #{id}."], object(&["id", "name", "email"], properties))]);
+        let say = |text: &str| if upper { text.to_uppercase() } else { text.to_owned() };
+        let words = format!("{}{name} ({email}){}{id}{end}", say("tell "), say(" about order #"));
+        let Reading::Match(found) = tell.read_words(&words) else { return Err(TestCaseError::fail(words)) };
+        prop_assert_eq!(found.parameters, json!({"id": id, "name": name, "email": email}));
+    }
+}
