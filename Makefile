@@ -1,0 +1,25 @@
+# What there is to do, a line each. Everything that CI does is here or in .ci/run.
+export CARGO_INCREMENTAL := 0
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench generate serve
+
+help: ## Say what there is to do
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## Build and run a small travel desk: three goals, live, then the proof
+	cargo run --release --locked -p omnihub -- demo
+
+test: ## Install what the tests need, then run them all
+	.ci/tools && cargo test --release --locked --workspace
+
+check: ## Format, lints (warnings denied) and the rules of the house
+	cargo fmt --all --check && cargo clippy --workspace --all-targets --release --locked -- -D warnings && cargo test --release --locked -p xtask
+
+bench: ## Measure speed and memory of this very binary; minutes, on a quiet machine
+	cargo bench --locked -p omnihub --bench speed
+
+generate: ## Write openapi.json and omnihub.example.toml from the code
+	cargo run --release --locked -p xtask -- generate
+
+serve: ## Build and run a server on ./omnihub-data
+	cargo run --release --locked -p omnihub -- serve

@@ -1,0 +1,60 @@
+//! The schemas of words that `domain` owns: it knows nothing of OpenAPI, and its names are the wire's.
+
+use domain::goal::GoalStatus;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+
+pub(crate) fn goal_status() -> ObjectBuilder {
+    names(GoalStatus::ALL.map(GoalStatus::as_str))
+}
+
+pub(crate) fn step_status() -> ObjectBuilder {
+    names([
+        "waiting",
+        "running",
+        "succeeded",
+        "failed",
+        "skipped",
+        "in_doubt",
+        "compensated",
+        "compensation_failed",
+        "cancelled",
+    ])
+}
+
+pub(crate) fn plan_source() -> ObjectBuilder {
+    names(["playbook", "cache", "model", "caller"])
+}
+
+pub(crate) fn lane() -> ObjectBuilder {
+    names(["green", "yellow", "red", "blocked"])
+}
+
+pub(crate) fn effect_class() -> ObjectBuilder {
+    names(["read", "idempotent", "reconcilable", "at_most_once"])
+}
+
+pub(crate) fn approval_status() -> ObjectBuilder {
+    names(["pending", "granted", "refused", "expired", "closed"])
+}
+
+pub(crate) fn decision() -> ObjectBuilder {
+    names(["grant", "refuse"])
+}
+
+pub(crate) fn scope() -> ObjectBuilder {
+    names(["all", "tenant", "tool", "goal"])
+}
+
+pub(crate) fn mode() -> ObjectBuilder {
+    names(["hold", "cancel", "off"])
+}
+
+pub(crate) fn verdict() -> ObjectBuilder {
+    names(["allow", "ask", "deny"])
+}
+
+fn names<const N: usize>(names: [&'static str; N]) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some(names))
+}

@@ -1,0 +1,77 @@
+//! Taking on a goal: durable before it is answered, started at once where there is room.
+
+use domain::goal::GoalStatus;
+use saga::Input;
+use saga::event::{Acceptance, Adoption};
+use store::AppendError;
+
+use crate::driver::{Engine, GoalRef};
+use crate::error::Error;
+use crate::runner::Runner;
+
+/// A goal with its plan, checked and ready to be accepted.
+#[derive(Debug, Clone)]
+pub struct NewGoal {
+    /// What the goal is.
+    pub acceptance: Acceptance,
+    /// The plan it follows.
+    pub adoption: Adoption,
+    /// What the store keeps beside the journal.
+    pub created: store::NewGoal,
+}
+
+/// Why a goal was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The engine takes on no goals now.
+    #[error(transparent)]
+    Engine(#[from] Error),
+    /// The store refused it: it is there already, there is no room, or it failed.
+    #[error(transparent)]
+    Store(#[from] AppendError),
+}
+
+impl Engine {
+    /// Accepts a goal. When this returns it is durable; its first effects may be under way.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; nothing of the goal is left behind.
+    pub async fn accept(&self, new: NewGoal) -> Result<GoalStatus, AcceptError> {
+        let engine = self.clone();
+        // The caller may go away at any time; a goal that became durable is driven all the same.
+        self.detached(async move { engine.take_on(new).await })
+            .await
+            .unwrap_or(Err(Error::Draining.into()))
+    }
+
+    async fn take_on(&self, new: NewGoal) -> Result<GoalStatus, AcceptError> {
+        let goal = GoalRef {
+            tenant: new.acceptance.tenant.clone(),
+            goal: new.acceptance.goal.clone(),
+        };
+        let gate = self.store().gate();
+        if let Some(reason) = gate.cancelling(&goal.tenant, &goal.goal) {
+            return Err(Error::Cancelling(reason.to_owned()).into());
+        }
+        let seat = self.seat(&goal)?;
+        let inputs = [
+            Input::Accept(Box::new(new.acceptance)),
+            Input::AdoptPlan(Box::new(new.adoption)),
+        ];
+        let mut runner = Runner::fresh(self.store().clone(), goal.clone());
+        let leave = self.leave(seat.is_some());
+        let turned = match runner.accept(&inputs, &new.created, leave).await {
+            Ok(turned) => turned,
+            Err(error) => {
+                seat.into_iter().for_each(|seat| self.vacate(seat));
+                return Err(error.into());
+            }
+        };
+        let status = runner.saga.status();
+        match seat {
+            Some(seat) => self.drive(seat, runner, turned),
+            None => self.wake(&goal),
+        }
+        Ok(status)
+    }
+}

@@ -1,0 +1,26 @@
+//! The engine's settings.
+
+use serde::Deserialize;
+
+/// `[engine]`: how many goals are driven at once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Goals that are in memory and driven at the same time. Default 1024; 1 to 100,000.
+    pub active_max: usize,
+    /// Goals of one tenant that wait for their turn; past it new goals get 503. Default 10,000; 1 to 10,000,000.
+    pub queue_max: usize,
+    /// Whether notices are written for whoever is to be told; set by the wiring, not by the settings file.
+    #[serde(skip)]
+    pub notifies: bool,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            active_max: 1_024,
+            queue_max: 10_000,
+            notifies: false,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The embedded driver: who runs which goal when, in one process.
+//!
+//! A goal with something to do has a seat: a task that holds it in memory. A goal that only waits has none; a timer or a
+//! wake-up gives it one. Seats are bounded; goals queue for them by tenant and are served in turn.
+
+mod recover;
+mod seats;
+mod task;
+mod timers;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::id::{GoalId, TenantId};
+use saga::input::Person;
+use store::{Loaded, PostError, Posted, Store};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+pub(crate) use self::seats::Seat;
+use self::seats::Seats;
+use self::timers::Timers;
+use crate::config::EngineConfig;
+use crate::error::Error;
+use crate::floor::Floor;
+use crate::performer::Performer;
+use crate::runner::{Leave, Runner, Turned};
+
+/// Which goal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct GoalRef {
+    pub(crate) tenant: TenantId,
+    pub(crate) goal: GoalId,
+}
+
+/// Drives goals. Cloning it is cheap; all clones are one engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    performer: Arc<dyn Performer>,
+    floor: Floor,
+    notifies: bool,
+    seats: Seats,
+    timers: Timers,
+    draining: AtomicBool,
+    /// Told whenever a seat is free again.
+    stood_up: Notify,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// How busy the engine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// Goals in memory.
+    pub active: usize,
+    /// Goals that wait for their turn.
+    pub queued: usize,
+    /// Goals that wait for a time.
+    pub timers: usize,
+    /// Effects under way.
+    pub effects: u32,
+    /// Whether the engine is being shut down.
+    pub draining: bool,
+}
+
+impl Engine {
+    /// Starts to drive: every open goal of the store, and those to come.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn start(
+        store: Store,
+        performer: Arc<dyn Performer>,
+        config: EngineConfig,
+    ) -> Result<Self, Error> {
+        let shared = Shared {
+            store,
+            performer,
+            floor: Floor::default(),
+            notifies: config.notifies,
+            seats: Seats::new(&config),
+            timers: Timers::default(),
+            draining: AtomicBool::new(false),
+            stood_up: Notify::new(),
+            tasks: Mutex::new(JoinSet::new()),
+        };
+        let engine = Self {
+            shared: Arc::new(shared),
+        };
+        engine.spawn(timers::run(engine.clone()));
+        engine.spawn(seats::run(engine.clone()));
+        engine.recover().await?;
+        Ok(engine)
+    }
+
+    /// Puts what a person wants into the goal's inbox; when this returns it is durable and will be decided. `guard` sees
+    /// the goal first and may refuse.
+    ///
+    /// # Errors
+    /// The wish is refused, or the store failed; nothing has changed.
+    pub async fn wish<G, F>(
+        &self,
+        tenant: &TenantId,
+        goal: &GoalId,
+        person: Person,
+        guard: F,
+    ) -> Result<Posted, PostError<G>>
+    where
+        G: Send + 'static,
+        F: FnOnce(&Loaded) -> Result<(), G> + Send + 'static,
+    {
+        let goal = GoalRef {
+            tenant: tenant.clone(),
+            goal: goal.clone(),
+        };
+        let engine = self.clone();
+        // The caller may go away at any time; a wish that became durable is decided all the same.
+        let posted = self.detached(async move {
+            let posted = engine
+                .store()
+                .post(&goal.tenant, &goal.goal, person, guard)
+                .await?;
+            engine.wake(&goal);
+            Ok(posted)
+        });
+        posted
+            .await
+            .unwrap_or(Err(PostError::Store(store::Error::Closed)))
+    }
+
+    /// How busy the engine is.
+    pub fn health(&self) -> Health {
+        let (active, queued) = self.shared.seats.counts();
+        Health {
+            active,
+            queued,
+            timers: self.shared.timers.len(),
+            effects: self.shared.floor.taken(),
+            draining: self.draining(),
+        }
+    }
+
+    /// Stops: no effect starts any more, those under way may end and are recorded. Returns whether all did in time.
+    pub async fn drain(&self, within: Duration) -> bool {
+        self.shared.draining.store(true, Ordering::SeqCst);
+        self.shared.seats.wake_all();
+        let all_ended = async {
+            loop {
+                let freed = self.shared.stood_up.notified();
+                if self.shared.seats.counts().0 == 0 {
+                    return;
+                }
+                freed.await;
+            }
+        };
+        let ended = tokio::time::timeout(within, all_ended).await.is_ok();
+        self.shared
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
+        ended
+    }
+
+    /// Sees to it that the goal is run soon. Only a hint: what it is to find is in the store.
+    pub(crate) fn wake(&self, goal: &GoalRef) {
+        if !self.draining() {
+            self.shared.seats.wake(goal);
+        }
+    }
+
+    /// A seat for a new goal, or `None` where others wait for one.
+    pub(crate) fn seat(&self, goal: &GoalRef) -> Result<Option<Seat>, Error> {
+        if self.draining() {
+            return Err(Error::Draining);
+        }
+        self.shared.seats.take(goal)
+    }
+
+    /// Drives a goal that sits.
+    pub(crate) fn drive(&self, seat: Seat, runner: Runner, turned: Turned) {
+        self.spawn(task::run(self.clone(), seat, runner, turned));
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// What a turn may do; `starts`: effects may start.
+    pub(crate) fn leave(&self, starts: bool) -> Leave<'_> {
+        Leave {
+            floor: &self.shared.floor,
+            notifies: self.shared.notifies,
+            starts,
+        }
+    }
+
+    pub(crate) fn floor(&self) -> &Floor {
+        &self.shared.floor
+    }
+
+    fn draining(&self) -> bool {
+        self.shared.draining.load(Ordering::SeqCst)
+    }
+
+    /// Gives up the seat of a goal that did not come to be.
+    pub(crate) fn vacate(&self, seat: Seat) {
+        let mut seat = seat;
+        while let Err(stayed) = self.shared.seats.stand_up(seat) {
+            self.shared.seats.was_rung(&stayed.goal);
+            seat = stayed;
+        }
+        self.shared.stood_up.notify_one();
+    }
+
+    /// Runs something to its end even if nobody waits for it any more. `None`: the engine was stopped.
+    pub(crate) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (done, result) = tokio::sync::oneshot::channel();
+        self.spawn(async move {
+            // The one who asked may have gone away.
+            done.send(work.await).unwrap_or_default();
+        });
+        result.await.ok()
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self
+            .shared
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}

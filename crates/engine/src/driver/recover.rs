@@ -1,0 +1,80 @@
+//! Finding the goals that are to be run: at start, and after a change of the emergency controls.
+
+use std::convert::Infallible;
+
+use domain::id::Subject;
+use jiff::Timestamp;
+use saga::input::Person;
+use saga::input::Wish;
+use store::PostError;
+
+use super::{Engine, GoalRef};
+use crate::error::Error;
+
+/// Goals read at once from the store.
+const PAGE: u32 = 1_000;
+
+impl Engine {
+    /// Queues every open goal that has something to do, and sets a timer for those that wait for a time.
+    pub(super) async fn recover(&self) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let mut after = 0;
+        loop {
+            let page = self.store().open_goals(after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.cursor;
+            for open in page {
+                let goal = GoalRef {
+                    tenant: open.tenant,
+                    goal: open.goal,
+                };
+                match open.wake_at {
+                    Some(at) if at > now && !open.wished => self.shared.timers.set(goal, at),
+                    None if !open.wished => {}
+                    _ => self.shared.seats.wake(&goal),
+                }
+            }
+        }
+    }
+
+    /// Acts on a change of the emergency controls: what was held goes on, what is to be cancelled is.
+    ///
+    /// # Errors
+    /// The store could not be read; the controls hold all the same.
+    pub async fn control_changed(&self, by: &Subject) -> Result<(), Error> {
+        let mut after = 0;
+        loop {
+            let page = self.store().open_goals(after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.cursor;
+            let gate = self.store().gate();
+            for open in page {
+                if gate.cancelling(&open.tenant, &open.goal).is_some() {
+                    let wish = Wish::CancelGoal { emergency: true };
+                    let person = Person {
+                        by: by.clone(),
+                        wish,
+                    };
+                    let posted = self.store().post(&open.tenant, &open.goal, person, |_| {
+                        Ok::<_, Infallible>(())
+                    });
+                    match posted.await {
+                        // A refusal means that the goal unwinds or has ended: there is nothing left to cancel.
+                        Ok(_)
+                        | Err(PostError::Refused(_) | PostError::NotFound | PostError::Full) => {}
+                        Err(PostError::Guard(never)) => match never {},
+                        Err(PostError::Store(error)) => return Err(error.into()),
+                    }
+                }
+                self.wake(&GoalRef {
+                    tenant: open.tenant,
+                    goal: open.goal,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Seats: which goals are in memory, and who waits for a place, by tenant in turn.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::id::TenantId;
+use tokio::sync::Notify;
+
+use super::{Engine, GoalRef, task};
+use crate::config::EngineConfig;
+use crate::error::Error;
+
+/// All seats of the process.
+pub(super) struct Seats {
+    state: Mutex<State>,
+    /// Told when a goal may be seated.
+    next: Notify,
+    active_max: usize,
+    queue_max: usize,
+}
+
+/// A goal's place in memory. Whoever holds it is the only one who runs the goal.
+pub(crate) struct Seat {
+    pub(super) goal: GoalRef,
+    pub(super) bell: Arc<Bell>,
+}
+
+/// How a seated goal is told that there is something new.
+#[derive(Default)]
+pub(super) struct Bell {
+    pub(super) rung: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    seated: HashMap<GoalRef, Seated>,
+    /// Tenants with waiting goals, in the order they are served.
+    turns: VecDeque<TenantId>,
+    waiting: HashMap<TenantId, VecDeque<GoalRef>>,
+    queued: HashSet<GoalRef>,
+}
+
+struct Seated {
+    bell: Arc<Bell>,
+    /// Rung since the goal last looked.
+    rung: bool,
+}
+
+impl Seats {
+    pub(super) fn new(config: &EngineConfig) -> Self {
+        let (active_max, queue_max) = (config.active_max.max(1), config.queue_max.max(1));
+        Self {
+            state: Mutex::default(),
+            next: Notify::new(),
+            active_max,
+            queue_max,
+        }
+    }
+
+    /// Goals in memory, and goals that wait.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.seated.len(), state.queued.len())
+    }
+
+    /// A seat at once, for a goal that is not there yet; `None`: others wait before it.
+    pub(super) fn take(&self, goal: &GoalRef) -> Result<Option<Seat>, Error> {
+        let mut state = self.state();
+        if state
+            .waiting
+            .get(&goal.tenant)
+            .is_some_and(|waiting| waiting.len() >= self.queue_max)
+        {
+            return Err(Error::Busy);
+        }
+        let free = state.queued.is_empty() && state.seated.len() < self.active_max;
+        // A goal of that name sits already: the store will say that it was accepted before.
+        if !free || state.seated.contains_key(goal) {
+            return Ok(None);
+        }
+        Ok(Some(state.seat(goal.clone())))
+    }
+
+    /// Rings a seated goal's bell, or queues the goal for a seat.
+    pub(super) fn wake(&self, goal: &GoalRef) {
+        let mut state = self.state();
+        if let Some(seated) = state.seated.get_mut(goal) {
+            seated.rung = true;
+            seated.bell.rung.notify_one();
+            return;
+        }
+        if !state.queued.insert(goal.clone()) {
+            return;
+        }
+        if !state.waiting.contains_key(&goal.tenant) {
+            state.turns.push_back(goal.tenant.clone());
+        }
+        state
+            .waiting
+            .entry(goal.tenant.clone())
+            .or_default()
+            .push_back(goal.clone());
+        drop(state);
+        self.next.notify_one();
+    }
+
+    /// Rings every bell.
+    pub(super) fn wake_all(&self) {
+        for seated in self.state().seated.values_mut() {
+            seated.rung = true;
+            seated.bell.rung.notify_one();
+        }
+    }
+
+    /// Whether the bell was rung since the last call.
+    pub(super) fn was_rung(&self, goal: &GoalRef) -> bool {
+        self.state()
+            .seated
+            .get_mut(goal)
+            .is_some_and(|seated| std::mem::take(&mut seated.rung))
+    }
+
+    /// Gives the seat up, unless the bell was rung in the meantime: then the goal stays.
+    pub(super) fn stand_up(&self, seat: Seat) -> Result<(), Seat> {
+        let mut state = self.state();
+        if state
+            .seated
+            .get(&seat.goal)
+            .is_some_and(|seated| seated.rung)
+        {
+            return Err(seat);
+        }
+        state.seated.remove(&seat.goal);
+        drop(state);
+        self.next.notify_one();
+        Ok(())
+    }
+
+    /// Seats the next goal in turn, if there is a free seat and somebody waits.
+    fn next_in_turn(&self) -> Option<Seat> {
+        let mut state = self.state();
+        if state.seated.len() >= self.active_max {
+            return None;
+        }
+        let tenant = state.turns.pop_front()?;
+        let waiting = state.waiting.get_mut(&tenant)?;
+        let goal = waiting.pop_front();
+        if waiting.is_empty() {
+            state.waiting.remove(&tenant);
+        } else {
+            state.turns.push_back(tenant);
+        }
+        let goal = goal?;
+        state.queued.remove(&goal);
+        Some(state.seat(goal))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn seat(&mut self, goal: GoalRef) -> Seat {
+        let bell = Arc::new(Bell::default());
+        self.seated.insert(
+            goal.clone(),
+            Seated {
+                bell: bell.clone(),
+                rung: false,
+            },
+        );
+        Seat { goal, bell }
+    }
+}
+
+/// Seats waiting goals for ever; ends with the engine.
+pub(super) async fn run(engine: Engine) {
+    loop {
+        engine.shared.seats.next.notified().await;
+        while let Some(seat) = engine.shared.seats.next_in_turn() {
+            engine.spawn(task::begin(engine.clone(), seat));
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Runs one goal: inputs in, committed events out, then the effects that follow.
+//!
+//! Law: journal before world. The runner applies events to its own copy of the goal while it decides, so that one commit
+//! carries everything that follows from one input; effects are handed out only after that commit, and where the commit
+//! fails the copy is thrown away and read again (ADR-0004).
+
+use jiff::{SignedDuration, Timestamp};
+use saga::event::EventKind;
+use saga::input::Person;
+use saga::{Effect, Event, Input, Moment, Saga};
+use store::{Append, AppendError, Gate, GoalRow, Notice, Store};
+
+use crate::driver::GoalRef;
+use crate::error::Error;
+use crate::floor::Floor;
+use crate::notice;
+
+/// How often a goal is read again because others changed it, before it is left for later. Wishes and controls are made
+/// by people, so more than a few in a row within one commit do not happen by chance.
+const CONFLICTS_MAX: u32 = 50;
+
+/// The working copy of one goal.
+pub(crate) struct Runner {
+    store: Store,
+    pub(crate) goal: GoalRef,
+    pub(crate) saga: Saga,
+    /// Wishes read from the inbox and not yet decided.
+    wishes: Vec<(u64, Person)>,
+    inbox_read: u64,
+}
+
+/// What a turn led to.
+pub(crate) struct Turned {
+    /// Effects to carry out now; each holds room of its tool.
+    pub(crate) effects: Vec<Effect>,
+    /// When to run the goal again if nothing else wakes it, by the wall clock.
+    pub(crate) wake_at: Option<Timestamp>,
+    /// Effects could not be admitted for lack of disk space.
+    pub(crate) starved: bool,
+}
+
+/// The events of one turn, before they are committed.
+#[derive(Default)]
+struct Turn {
+    events: Vec<Event>,
+    evidence: Vec<audit::Draft>,
+    notices: Vec<Notice>,
+    /// Tools whose room was taken, one entry an effect.
+    taken: Vec<String>,
+    admits: bool,
+    notifies: bool,
+}
+
+/// What a turn may do besides deciding.
+#[derive(Clone, Copy)]
+pub(crate) struct Leave<'a> {
+    pub(crate) floor: &'a Floor,
+    /// Whether anybody is told of what people should know.
+    pub(crate) notifies: bool,
+    /// Whether effects may start at all.
+    pub(crate) starts: bool,
+}
+
+impl Runner {
+    /// A goal that is about to be accepted.
+    pub(crate) fn fresh(store: Store, goal: GoalRef) -> Self {
+        let saga = Saga::new(store.secret().goal_key(&goal.tenant, &goal.goal));
+        Self {
+            store,
+            goal,
+            saga,
+            wishes: Vec::new(),
+            inbox_read: 0,
+        }
+    }
+
+    /// Reads a goal from its journal.
+    pub(crate) async fn load(store: Store, goal: GoalRef) -> Result<Self, Error> {
+        let mut runner = Self::fresh(store, goal);
+        runner.reload().await?;
+        Ok(runner)
+    }
+
+    async fn reload(&mut self) -> Result<(), Error> {
+        let loaded = self.store.load(&self.goal.tenant, &self.goal.goal).await?;
+        let loaded = loaded.ok_or_else(|| Error::Missing(self.goal.goal.to_string()))?;
+        self.saga = loaded.saga;
+        self.wishes = loaded.inbox;
+        self.inbox_read = 0;
+        Ok(())
+    }
+
+    /// Reads wishes that came in since.
+    pub(crate) async fn read_inbox(&mut self) -> Result<(), Error> {
+        self.wishes = self.store.inbox(&self.goal.tenant, &self.goal.goal).await?;
+        Ok(())
+    }
+
+    /// Decides inputs and everything that follows, commits it, and says which effects are owed.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: a commit may or may not have happened. The driver never drops it.
+    pub(crate) async fn turn(
+        &mut self,
+        inputs: &[Input],
+        leave: Leave<'_>,
+    ) -> Result<Turned, Error> {
+        let mut leave = leave;
+        let mut starved = false;
+        for _ in 0..CONFLICTS_MAX {
+            let gate = self.store.gate();
+            let now = self.moment(&gate);
+            let turn = self.decide(inputs, now, &gate, leave);
+            if turn.events.is_empty() {
+                self.forget_wishes().await?;
+                return Ok(self.turned(Vec::new(), &gate, now, starved));
+            }
+            let effects = self.admitted(&turn);
+            let taken = turn.taken.clone();
+            let append = self.append(turn, &gate, now, None);
+            let Err(error) = self.store.append(append).await else {
+                self.wishes.clear();
+                self.inbox_read = 0;
+                return Ok(self.turned(effects, &gate, now, starved));
+            };
+            self.withdraw(&taken, leave.floor);
+            self.reload().await?;
+            match error {
+                AppendError::Conflict { .. } | AppendError::Inbox | AppendError::Gate => {}
+                AppendError::NoSpace if leave.starts => {
+                    starved = true;
+                    leave.starts = false;
+                }
+                error => return Err(Error::Append(error)),
+            }
+        }
+        Err(Error::Contended {
+            goal: self.goal.goal.to_string(),
+            attempts: CONFLICTS_MAX,
+        })
+    }
+
+    /// Takes wishes out of the inbox that were read and change nothing.
+    async fn forget_wishes(&mut self) -> Result<(), Error> {
+        if self.inbox_read > 0 {
+            self.store
+                .forget_wishes(&self.goal.tenant, &self.goal.goal, self.inbox_read)
+                .await?;
+            self.inbox_read = 0;
+        }
+        Ok(())
+    }
+
+    /// Decides the acceptance of a fresh goal and commits it; effects may start at once.
+    pub(crate) async fn accept(
+        &mut self,
+        inputs: &[Input],
+        created: &store::NewGoal,
+        leave: Leave<'_>,
+    ) -> Result<Turned, AppendError> {
+        for _ in 0..CONFLICTS_MAX {
+            let gate = self.store.gate();
+            let now = Moment::at(Timestamp::now());
+            let turn = self.decide(inputs, now, &gate, leave);
+            let effects = self.admitted(&turn);
+            let taken = turn.taken.clone();
+            let append = self.append(turn, &gate, now, Some(created.clone()));
+            match self.store.append(append).await {
+                Ok(_) => return Ok(self.turned(effects, &gate, now, false)),
+                Err(AppendError::Gate) => {
+                    self.withdraw(&taken, leave.floor);
+                    *self = Self::fresh(self.store.clone(), self.goal.clone());
+                }
+                Err(error) => {
+                    self.withdraw(&taken, leave.floor);
+                    return Err(error);
+                }
+            }
+        }
+        Err(AppendError::Gate)
+    }
+
+    /// Gives back room that was taken for effects that will not start.
+    fn withdraw(&self, taken: &[String], floor: &Floor) {
+        for tool in taken {
+            floor.give_back(tool);
+        }
+    }
+
+    fn moment(&self, gate: &Gate) -> Moment {
+        let wall = Timestamp::now();
+        let held = match self.saga.times().0 {
+            Some(accepted) => gate.held_total(&self.goal.tenant, &self.goal.goal, accepted, wall),
+            None => SignedDuration::ZERO,
+        };
+        Moment::held(wall, held)
+    }
+
+    fn decide(&mut self, inputs: &[Input], now: Moment, gate: &Gate, leave: Leave<'_>) -> Turn {
+        let mut turn = Turn::default();
+        turn.notifies = leave.notifies;
+        for (id, person) in std::mem::take(&mut self.wishes) {
+            self.inbox_read = self.inbox_read.max(id);
+            self.feed(&Input::Person(person), now, &mut turn);
+            self.follow(now, &mut turn);
+        }
+        for input in inputs {
+            self.feed(input, now, &mut turn);
+        }
+        let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
+        if !held {
+            self.feed(&Input::Tick, now, &mut turn);
+        }
+        self.follow(now, &mut turn);
+        if leave.starts && !held {
+            self.admit(now, gate, leave.floor, &mut turn);
+        }
+        turn
+    }
+
+    /// Admits attempts while there is room for any.
+    fn admit(&mut self, now: Moment, gate: &Gate, floor: &Floor, turn: &mut Turn) {
+        let mut full: Vec<String> = Vec::new();
+        loop {
+            let ready = self.saga.ready(now);
+            let Some(start) = ready.into_iter().find(|start| !full.contains(&start.tool)) else {
+                return;
+            };
+            let tool = start.tool.clone();
+            let held = gate
+                .held(&self.goal.tenant, &self.goal.goal, &tool)
+                .is_some();
+            let timer = tool == domain::tool::WAIT;
+            if held || !(timer || floor.take(&tool, self.concurrency(&tool), &self.goal)) {
+                full.push(tool);
+                continue;
+            }
+            let before = turn.events.len();
+            self.feed(&Input::Start(start), now, turn);
+            let started = turn
+                .events
+                .get(before..)
+                .unwrap_or_default()
+                .iter()
+                .any(|event| is_effect(&event.kind));
+            turn.admits |= started;
+            if started {
+                turn.taken.push(tool);
+            } else {
+                if !timer {
+                    floor.give_back(&tool);
+                }
+                if turn.events.len() == before {
+                    full.push(tool);
+                }
+            }
+            self.follow(now, turn);
+        }
+    }
+
+    fn concurrency(&self, tool: &str) -> u32 {
+        self.saga
+            .tools()
+            .and_then(|tools| tools.get(tool))
+            .map_or(1, |spec| spec.concurrency)
+    }
+
+    /// Decides what follows from the state alone until nothing does.
+    fn follow(&mut self, now: Moment, turn: &mut Turn) {
+        while self.feed(&Input::Continue, now, turn) {}
+    }
+
+    fn feed(&mut self, input: &Input, now: Moment, turn: &mut Turn) -> bool {
+        let events = self.saga.decide(input, now);
+        let any = !events.is_empty();
+        for event in events {
+            self.saga.apply(&event);
+            turn.evidence
+                .extend(saga::evidence::draft(&self.saga, &event));
+            if turn.notifies {
+                turn.notices.extend(notice::of(&self.saga, &event));
+            }
+            turn.events.push(event);
+        }
+        any
+    }
+
+    /// The effects whose start is among a turn's events.
+    fn admitted(&self, turn: &Turn) -> Vec<Effect> {
+        let started = turn.events.iter().filter(|event| is_effect(&event.kind));
+        let effect = |event: &Event| match &event.kind {
+            EventKind::StepStarted { at, .. } => self.saga.pending_at(at, false),
+            EventKind::CompensationStarted { at, .. } => self.saga.pending_at(at, true),
+            _ => None,
+        };
+        started.filter_map(effect).collect()
+    }
+
+    fn append(
+        &self,
+        turn: Turn,
+        gate: &Gate,
+        now: Moment,
+        created: Option<store::NewGoal>,
+    ) -> Append {
+        let count = u64::try_from(turn.events.len()).unwrap_or(u64::MAX);
+        Append {
+            tenant: self.goal.tenant.clone(),
+            goal: self.goal.goal.clone(),
+            expected: self.saga.sequence().saturating_sub(count),
+            inbox_read: self.inbox_read,
+            gate: gate.generation(),
+            admits: turn.admits,
+            events: turn.events,
+            evidence: turn.evidence,
+            row: GoalRow {
+                status: self.saga.status(),
+                reason: self.saga.reason().map(|reason| reason.code.clone()),
+                wake_at: self.wake_at(gate, now),
+            },
+            created,
+            notices: turn.notices,
+        }
+    }
+
+    fn turned(&self, effects: Vec<Effect>, gate: &Gate, now: Moment, starved: bool) -> Turned {
+        let deadline = self.saga.deadline(now).map(|deadline| wall(deadline, now));
+        let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
+        Turned {
+            effects,
+            wake_at: deadline.filter(|_| !held),
+            starved,
+        }
+    }
+
+    /// When a driver that knows nothing of the goal must run it; `None`: only a wish moves it on.
+    fn wake_at(&self, gate: &Gate, now: Moment) -> Option<Timestamp> {
+        let busy = self.saga.pending().next().is_some() || !self.saga.ready(now).is_empty();
+        let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
+        if busy || held {
+            return Some(now.at);
+        }
+        self.saga.deadline(now).map(|deadline| wall(deadline, now))
+    }
+}
+
+/// A time on the clock that stands still during holds, as the wall clock will show it if nothing is held from now on.
+fn wall(deadline: Timestamp, now: Moment) -> Timestamp {
+    deadline
+        .saturating_add(SignedDuration::from_micros(now.held))
+        .unwrap_or(Timestamp::MAX)
+}
+
+fn is_effect(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::StepStarted { wait_ms: None, .. } | EventKind::CompensationStarted { .. }
+    )
+}

@@ -1,0 +1,137 @@
+//! Emergency controls: hold and cancel.
+
+use domain::emergency::{Mode, Scope};
+use domain::goal::GoalStatus;
+use saga::input::Wish;
+use serde_json::json;
+use store::{Chain, SetControl};
+
+use crate::world::{World, subject, tenant};
+
+impl World {
+    async fn control(&self, scope: Scope, target: Option<&str>, mode: Mode) {
+        let change = SetControl {
+            tenant: Some(tenant()),
+            scope,
+            target: target.map(str::to_owned),
+            mode,
+            reason: "a test".into(),
+            by: subject("admin"),
+            chain: Chain::Tenant(tenant()),
+            evidence: Vec::new(),
+        };
+        self.store.set_control(change).await.unwrap();
+        self.engine
+            .control_changed(&subject("admin"))
+            .await
+            .unwrap();
+    }
+}
+
+fn two_steps() -> serde_json::Value {
+    json!([
+        { "id": "a", "tool": "act", "input": { "do": "block" }, "compensation": { "tool": "act" } },
+        { "id": "b", "tool": "act", "after": ["a"] },
+    ])
+}
+
+#[tokio::test]
+async fn a_held_tenant_starts_nothing_until_it_is_let_go() {
+    let world = World::new().await;
+    world.submit("g", two_steps()).await;
+    world
+        .until_engine(|world| world.tools.called().len() == 1)
+        .await;
+    world.control(Scope::Tenant, Some("acme"), Mode::Hold).await;
+    world.submit("late", two_steps()).await;
+    world.tools.gate.add_permits(2);
+    // What was under way ends and is recorded.
+    world.until("g", |saga| saga.sequence() == 4).await;
+    world
+        .until_engine(|world| world.engine.health().active == 0)
+        .await;
+    assert_eq!(world.tools.called(), ["a"]);
+    world.control(Scope::Tenant, Some("acme"), Mode::Off).await;
+    world.until_status("g", GoalStatus::Completed).await;
+    world.until_status("late", GoalStatus::Completed).await;
+}
+
+#[tokio::test]
+async fn a_held_goal_does_not_undo_before_it_is_let_go() {
+    let world = World::new().await;
+    world.submit("g", two_steps()).await;
+    world
+        .until_engine(|world| world.tools.called().len() == 1)
+        .await;
+    world.control(Scope::All, None, Mode::Hold).await;
+    world.wish("g", Wish::CancelGoal { emergency: false }).await;
+    world.tools.gate.add_permits(1);
+    world.until("g", |saga| saga.sequence() == 6).await;
+    world
+        .until_engine(|world| world.engine.health().active == 0)
+        .await;
+    assert_eq!(world.tools.called(), ["a"]);
+    world.control(Scope::All, None, Mode::Off).await;
+    world.until_status("g", GoalStatus::Cancelled).await;
+    assert_eq!(world.tools.called(), ["a", "-a"]);
+}
+
+#[tokio::test]
+async fn a_held_tool_leaves_the_others_alone() {
+    let world = World::new().await;
+    world.control(Scope::Tool, Some("once"), Mode::Hold).await;
+    let steps = json!([{ "id": "a", "tool": "act" }, { "id": "b", "tool": "once" }]);
+    world.submit("g", steps).await;
+    world
+        .until_engine(|world| world.tools.called() == ["a"] && world.engine.health().active == 0)
+        .await;
+    world.control(Scope::Tool, Some("once"), Mode::Off).await;
+    world.until_status("g", GoalStatus::Completed).await;
+}
+
+#[tokio::test]
+async fn an_emergency_cancel_undoes_open_goals_and_refuses_new_ones() {
+    let world = World::new().await;
+    world.submit("g", two_steps()).await;
+    world
+        .until_engine(|world| world.tools.called().len() == 1)
+        .await;
+    world
+        .control(Scope::Tenant, Some("acme"), Mode::Cancel)
+        .await;
+    world.tools.gate.add_permits(1);
+    world.until_status("g", GoalStatus::Cancelled).await;
+    assert_eq!(world.tools.called(), ["a", "-a"]);
+    assert!(world.try_submit("late", two_steps()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_paused_goal_starts_nothing_and_goes_on_when_resumed() {
+    let world = World::new().await;
+    world.submit("g", two_steps()).await;
+    world
+        .until_engine(|world| world.tools.called().len() == 1)
+        .await;
+    world.wish("g", Wish::PauseGoal).await;
+    world.wish("g", Wish::PauseGoal).await;
+    world.tools.gate.add_permits(1);
+    world
+        .until("g", |saga| {
+            saga.status() == GoalStatus::Paused && saga.sequence() == 5
+        })
+        .await;
+    world
+        .until_engine(|world| world.engine.health().active == 0)
+        .await;
+    assert_eq!(world.tools.called(), ["a"]);
+    assert!(
+        world
+            .store
+            .inbox(&tenant(), &crate::world::goal("g"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    world.wish("g", Wish::ResumeGoal).await;
+    world.until_status("g", GoalStatus::Completed).await;
+}

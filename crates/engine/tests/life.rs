@@ -1,0 +1,231 @@
+//! The life of goals that nothing disturbs: done, failed and undone, asked, waiting, stuck.
+
+use domain::approval::Decision;
+use domain::goal::GoalStatus;
+use saga::event::Settlement;
+use saga::input::Wish;
+use serde_json::json;
+
+use crate::world::World;
+
+fn chain() -> serde_json::Value {
+    json!([
+        { "id": "one", "tool": "act", "compensation": { "tool": "act" } },
+        { "id": "two", "tool": "act", "after": ["one"], "compensation": { "tool": "act" } },
+        { "id": "three", "tool": "act", "after": ["two"] },
+    ])
+}
+
+#[tokio::test]
+async fn a_goal_runs_its_steps_in_order_and_completes() {
+    let world = World::new().await;
+    world.submit("g", chain()).await;
+    let saga = world.until_status("g", GoalStatus::Completed).await;
+    assert_eq!(world.tools.called(), ["one", "two", "three"]);
+    // Accepted, adopted, three starts, three ends, completed.
+    assert_eq!(saga.sequence(), 9);
+}
+
+#[tokio::test]
+async fn a_failed_goal_is_undone_newest_first() {
+    let world = World::new().await;
+    let mut steps = chain();
+    steps[2]["input"] = json!({ "do": "fail" });
+    world.submit("g", steps).await;
+    let saga = world.until_status("g", GoalStatus::Failed).await;
+    assert_eq!(
+        world.tools.called(),
+        ["one", "two", "three", "-two", "-one"]
+    );
+    assert_eq!(saga.compensation(), (2, 2));
+}
+
+#[tokio::test]
+async fn a_compensation_carries_the_key_of_what_it_undoes() {
+    let world = World::new().await;
+    let mut steps = chain();
+    steps[2]["input"] = json!({ "do": "fail" });
+    world.submit("g", steps).await;
+    world.until_status("g", GoalStatus::Failed).await;
+    let calls = world.tools.calls.lock().unwrap();
+    assert_eq!(calls[4].undoes, Some(calls[0].key));
+    assert_eq!(calls[3].undoes, Some(calls[1].key));
+    let mut keys: Vec<_> = calls.iter().map(|call| call.key).collect();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 5, "every effect has a key of its own");
+}
+
+#[tokio::test]
+async fn a_tool_that_panics_leaves_a_doubt_and_the_engine_running() {
+    let world = World::new().await;
+    world
+        .submit(
+            "g",
+            json!([{ "id": "a", "tool": "once", "input": { "do": "panic" } }]),
+        )
+        .await;
+    world.until_status("g", GoalStatus::Waiting).await;
+    let at = saga::event::StepItem {
+        step: domain::id::StepId::try_from("a".to_owned()).unwrap(),
+        item: None,
+    };
+    let settle = Wish::Settle {
+        at,
+        result: Settlement::Happened,
+        output: Some(json!({})),
+        reason: None,
+    };
+    world.wish("g", settle).await;
+    world.until_status("g", GoalStatus::Completed).await;
+}
+
+#[tokio::test]
+async fn a_granted_approval_lets_the_effect_happen_once() {
+    let world = World::new().await;
+    world
+        .submit("g", json!([{ "id": "a", "tool": "risky" }]))
+        .await;
+    world.until_status("g", GoalStatus::Waiting).await;
+    assert!(world.tools.called().is_empty());
+    let (approval, digest) = world.open_approval("g", "a").await;
+    let decision = Decision::Grant;
+    world
+        .wish(
+            "g",
+            Wish::Decide {
+                approval,
+                digest,
+                decision,
+                reason: None,
+            },
+        )
+        .await;
+    world.until_status("g", GoalStatus::Completed).await;
+    assert_eq!(world.tools.called(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_refused_approval_undoes_what_was_done() {
+    let world = World::new().await;
+    let steps = json!([
+        { "id": "a", "tool": "act", "compensation": { "tool": "act" } },
+        { "id": "b", "tool": "risky", "after": ["a"] },
+    ]);
+    world.submit("g", steps).await;
+    world.until_status("g", GoalStatus::Waiting).await;
+    let (approval, digest) = world.open_approval("g", "b").await;
+    let decision = Decision::Refuse;
+    world
+        .wish(
+            "g",
+            Wish::Decide {
+                approval,
+                digest,
+                decision,
+                reason: None,
+            },
+        )
+        .await;
+    let saga = world.until_status("g", GoalStatus::Failed).await;
+    assert_eq!(world.tools.called(), ["a", "-a"]);
+    assert_eq!(saga.reason().unwrap().code, "approval.refused");
+}
+
+#[tokio::test]
+async fn a_goal_that_waits_is_not_in_memory() {
+    let world = World::new().await;
+    world
+        .submit("asks", json!([{ "id": "a", "tool": "risky" }]))
+        .await;
+    world
+        .submit(
+            "sleeps",
+            json!([{ "id": "a", "tool": "wait", "input": { "seconds": 3600 } }]),
+        )
+        .await;
+    world.until_status("asks", GoalStatus::Waiting).await;
+    world
+        .until_engine(|world| world.engine.health().active == 0)
+        .await;
+    // Both have a deadline; the sleeper's own time comes first.
+    assert_eq!(world.engine.health().timers, 2);
+}
+
+#[tokio::test]
+async fn a_timer_ends_a_wait_step() {
+    let world = World::new().await;
+    world
+        .submit(
+            "g",
+            json!([{ "id": "a", "tool": "wait", "input": { "seconds": 0.4 } }]),
+        )
+        .await;
+    world.until_status("g", GoalStatus::Completed).await;
+}
+
+#[tokio::test]
+async fn a_cancelled_goal_awaits_what_is_under_way_and_undoes_it() {
+    let world = World::new().await;
+    let steps = json!([
+        { "id": "a", "tool": "act", "compensation": { "tool": "act" } },
+        { "id": "b", "tool": "act", "after": ["a"], "input": { "do": "block" }, "compensation": { "tool": "act" } },
+        { "id": "c", "tool": "act", "after": ["b"] },
+    ]);
+    world.submit("g", steps).await;
+    world
+        .until_engine(|world| world.tools.called().len() == 2)
+        .await;
+    world.wish("g", Wish::CancelGoal { emergency: false }).await;
+    world.until_status("g", GoalStatus::Compensating).await;
+    assert_eq!(world.tools.called(), ["a", "b"]);
+    world.tools.gate.add_permits(1);
+    world.until_status("g", GoalStatus::Cancelled).await;
+    assert_eq!(world.tools.called(), ["a", "b", "-b", "-a"]);
+}
+
+#[tokio::test]
+async fn a_stuck_goal_ends_after_a_repair_and_a_retry() {
+    let world = World::new().await;
+    let steps = json!([
+        { "id": "a", "tool": "act", "compensation": { "tool": "act", "input": { "do": "fail" } } },
+        { "id": "b", "tool": "act", "after": ["a"], "input": { "do": "fail" } },
+    ]);
+    world.submit("g", steps).await;
+    world.until_status("g", GoalStatus::Stuck).await;
+    world.wish("g", Wish::RetryGoal).await;
+    let saga = world
+        .until("g", |saga| {
+            saga.status() == GoalStatus::Stuck && saga.sequence() > 12
+        })
+        .await;
+    let keys: Vec<_> = world
+        .tools
+        .calls
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|call| call.key)
+        .collect();
+    assert_ne!(
+        keys[2], keys[3],
+        "a retry after a proven failure has a new key"
+    );
+    let at = saga::event::StepItem {
+        step: domain::id::StepId::try_from("a".to_owned()).unwrap(),
+        item: None,
+    };
+    world
+        .wish(
+            "g",
+            Wish::Settle {
+                at,
+                result: Settlement::Undone,
+                output: None,
+                reason: None,
+            },
+        )
+        .await;
+    world.until_status("g", GoalStatus::Failed).await;
+    assert_eq!(saga.compensation(), (0, 1));
+}

@@ -1,0 +1,14 @@
+//! The embedded driver on a real store, with tools that do as each test says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod controls;
+mod crash;
+mod life;
+mod room;
+mod world;

@@ -1,0 +1,172 @@
+//! The settings as the process uses them: the components' own structs, put together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use agent::databases::DatabaseConfig;
+use agent::email::EmailConfig;
+use agent::notify::NotifyConfig;
+use agent::outbound::OutboundConfig;
+use agent::secrets::SecretConfig;
+use domain::goal::Limits;
+use engine::EngineConfig;
+use orchestrator::auth::AuthConfig;
+use serde::Deserialize;
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Folder of all state.
+    pub data_dir: PathBuf,
+    /// The listener.
+    pub api: Api,
+    /// Written plans.
+    #[serde(default)]
+    pub playbooks: Playbooks,
+    /// What one goal may take.
+    pub limits: GoalLimits,
+    /// Who carries goals forward.
+    pub engine: Engine,
+    /// Facts at rest.
+    pub store: Store,
+    /// Evidence.
+    #[serde(default)]
+    pub audit: Audit,
+    /// What the process says of itself.
+    pub log: Log,
+    /// Who may call.
+    pub auth: AuthConfig,
+    /// Connected databases.
+    #[serde(default)]
+    pub databases: BTreeMap<String, DatabaseConfig>,
+    /// Mail.
+    #[serde(default)]
+    pub email: EmailConfig,
+    /// Requests to other servers.
+    #[serde(default)]
+    pub outbound: OutboundConfig,
+    /// Secrets that plans may name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretConfig>,
+    /// Who is told.
+    #[serde(default)]
+    pub notify: NotifyConfig,
+}
+
+/// The HTTP listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Api {
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on; 0: a free one.
+    pub port: u16,
+    /// Whether `/metrics` is served.
+    pub metrics: bool,
+}
+
+/// Written plans.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Playbooks {
+    /// Their folder; `None`: there are none.
+    #[serde(default)]
+    pub dir: Option<PathBuf>,
+}
+
+/// What one goal may take, and how many goals a tenant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GoalLimits {
+    plan_steps_max: u32,
+    fan_out_max: u32,
+    output_bytes_max: u32,
+    input_bytes_max: u32,
+    goal_seconds_max: u32,
+    approval_seconds: u32,
+    /// Open goals of one tenant.
+    pub open_goals_max: u64,
+}
+
+/// Who carries goals forward.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Engine {
+    /// The driver; there is one.
+    pub driver: Driver,
+    active_max: usize,
+    queue_max: usize,
+    /// Seconds that a stop waits for what is in flight.
+    pub drain_seconds: u64,
+}
+
+/// Who drives sagas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Driver {
+    /// This process.
+    Embedded,
+}
+
+/// Facts at rest.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    /// Megabytes of free space below which nothing new begins.
+    pub reserve_mb: u64,
+}
+
+/// Evidence.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Audit {
+    /// File or URL that gets every checkpoint too; `None`: there is none.
+    #[serde(default)]
+    pub witness: Option<String>,
+}
+
+/// What the process says of itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    /// How much: a level or a filter.
+    pub level: String,
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Engine {
+    /// What the engine itself is started with.
+    pub(crate) fn config(&self) -> EngineConfig {
+        EngineConfig {
+            active_max: self.active_max,
+            queue_max: self.queue_max,
+            ..EngineConfig::default()
+        }
+    }
+}
+
+impl GoalLimits {
+    /// The limits that a goal accepted now keeps for life.
+    pub(crate) fn of_a_goal(&self) -> Limits {
+        Limits {
+            plan_steps_max: self.plan_steps_max,
+            fan_out_max: self.fan_out_max,
+            output_bytes_max: self.output_bytes_max,
+            input_bytes_max: self.input_bytes_max,
+            goal_seconds_max: self.goal_seconds_max,
+            approval_seconds: self.approval_seconds,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The binary: configuration, telemetry, wiring and the command line. What goals are and how they advance is elsewhere.
+
+mod cli;
+mod commands;
+mod config;
+mod context;
+mod demo;
+mod failure;
+mod identity;
+mod narrate;
+mod output;
+mod prove;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+use crate::context::Context;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::of_process(cli.global.json);
+    let context = Context {
+        global: cli.global,
+        output,
+    };
+    match commands::run(cli.command, &context) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has heard enough.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => failure::tell(&error, &output),
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,170 @@
+//! Puts the process together: store, agent, playbooks, engine, service and listener, in the order in which each needs the
+//! one before; then runs until a signal and takes it apart again.
+//!
+//! Law: whatever is wrong with what the operator wrote stops the start, with file, line and reason.
+
+mod checkpoints;
+mod notices;
+mod parts;
+mod signals;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::Agent;
+use anyhow::{Context as _, Result};
+use engine::{Engine, EngineConfig, Performer};
+use orchestrator::{AgentPerformer, Orchestrator, Parts};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Loaded;
+use crate::config::settings::Driver;
+use crate::output::Output;
+use crate::prove::Sabotage;
+
+pub(crate) use self::parts::{
+    BrokenPlaybooks, check_playbooks, open_agent, open_agent_with, playbook_files, read_playbooks,
+};
+
+/// Threads for calls that block, beside the store's own: names are resolved on them.
+const BLOCKING_THREADS_MAX: usize = 32;
+/// How long an idle one of them is kept.
+const BLOCKING_KEPT: Duration = Duration::from_secs(5);
+
+/// Runs the server until a signal ends it.
+///
+/// # Errors
+/// Whatever kept it from starting.
+pub(crate) fn serve(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Result<()> {
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_keep_alive(BLOCKING_KEPT)
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(loaded, output, sabotage))
+}
+
+async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Result<()> {
+    let settings = &loaded.settings;
+    // Signals are taken from the first moment: a stop during recovery is a stop.
+    let stopping = signals::watch()?;
+    let address = address(loaded).await?;
+    settings
+        .auth
+        .check_listen(address.ip())
+        .map_err(|error| loaded.blame("auth.development", error))?;
+    let store = parts::open_store(loaded, sabotage).await?;
+    let agent = Arc::new(open_agent(loaded)?);
+    let notifier = agent
+        .notifier(&settings.notify)
+        .map_err(|error| parts::blame_agent(loaded, error))?;
+    let witness = checkpoints::Witness::open(loaded)?;
+    let playbooks = check_playbooks(loaded, agent.schemas())?;
+    let development = parts::development_issuer(settings)?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
+    let performer = performer(&agent, sabotage);
+    let Driver::Embedded = settings.engine.driver;
+    let config = EngineConfig {
+        notifies: !notifier.is_silent(),
+        ..settings.engine.config()
+    };
+    let engine = Engine::start(store.clone(), performer, config).await?;
+
+    let count = playbooks.iter().count();
+    let parts = Parts {
+        store: store.clone(),
+        engine: engine.clone(),
+        agent: Arc::clone(&agent),
+        playbooks,
+        development,
+    };
+    let service = Orchestrator::new(parts::service_config(settings), parts)
+        .map_err(|error| loaded.blame("auth", error))?;
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(notices::run(store.clone(), notifier, stopping.clone()));
+    tasks.spawn(checkpoints::run(store.clone(), witness, stopping.clone()));
+    announce(listener.local_addr()?, count, output)?;
+
+    let drain = Duration::from_secs(settings.engine.drain_seconds);
+    until_stopped(
+        service.serve(listener, signals::stopped(stopping.clone())),
+        &engine,
+        stopping,
+        drain,
+    )
+    .await;
+    tasks.join_all().await;
+    // The last holder waits for the writer and lets the directory go.
+    drop(store);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Who carries out effects; a proof may break what is promised of them.
+fn performer(agent: &Arc<Agent>, sabotage: Option<Sabotage>) -> Arc<dyn Performer> {
+    let hands: Arc<dyn Performer> = Arc::new(AgentPerformer::new(Arc::clone(agent)));
+    match sabotage {
+        None => hands,
+        Some(sabotage) => sabotage.hands(hands),
+    }
+}
+
+/// Serves until a signal; then requests and effects that are under way end, within `drain`.
+async fn until_stopped(
+    serving: impl Future<Output = ()>,
+    engine: &Engine,
+    stopping: watch::Receiver<bool>,
+    drain: Duration,
+) {
+    let drained = async {
+        signals::stopped(stopping).await;
+        tracing::info!(
+            seconds = drain.as_secs(),
+            "stopping: waiting for what is in flight"
+        );
+        engine.drain(drain).await
+    };
+    let ((), drained) = tokio::join!(serving, drained);
+    if !drained {
+        tracing::warn!(
+            "some effects were cut; their goals go on from the journal at the next start"
+        );
+    }
+}
+
+/// The address to listen on.
+async fn address(loaded: &Loaded) -> Result<SocketAddr> {
+    let api = &loaded.settings.api;
+    let mut found = tokio::net::lookup_host((api.host.as_str(), api.port))
+        .await
+        .map_err(|error| {
+            loaded.blame(
+                "api.host",
+                format!("{:?} is no address to listen on: {error}", api.host),
+            )
+        })?;
+    found
+        .next()
+        .with_context(|| format!("api.host: {:?} has no address", api.host))
+}
+
+/// Says where the server listens: one line that people read and programs wait for.
+fn announce(address: SocketAddr, playbooks: usize, output: Output) -> Result<()> {
+    tracing::info!(%address, playbooks, "ready");
+    if output.is_json() {
+        return Ok(output.json_line(&json!({ "address": format!("http://{address}"), "version": env!("CARGO_PKG_VERSION") }))?);
+    }
+    Ok(output.line(format!(
+        "OmniHub {} listening on http://{address}",
+        env!("CARGO_PKG_VERSION")
+    ))?)
+}

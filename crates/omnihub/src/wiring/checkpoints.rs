@@ -1,0 +1,136 @@
+//! Signs every chain of evidence that has grown, at least once a minute, and hands the checkpoint to the witness.
+//!
+//! A witness that cannot be reached does not stop the work: the checkpoint is kept in the data directory, and the next one
+//! covers it. A checkpoint is never taken back.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agent::outbound::{Outbound, Request, Resolver};
+use anyhow::{Context as _, Result, bail};
+use http::Method;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use store::{SignedCheckpoint, Store};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use url::Url;
+
+use super::signals;
+use crate::config::Loaded;
+
+/// How often a chain that has grown is signed (CONTRACT §5: at least every 60 s).
+const EVERY: Duration = Duration::from_secs(30);
+/// How long a witness may take.
+const WITNESS_MAX: Duration = Duration::from_secs(10);
+
+/// Who gets every checkpoint beside the data directory.
+pub(crate) enum Witness {
+    /// Nobody.
+    None,
+    /// A file that grows by a line each.
+    File(PathBuf),
+    /// A server that gets each by POST.
+    Server(Url, Box<Outbound>),
+}
+
+impl Witness {
+    /// The witness of the settings.
+    ///
+    /// # Errors
+    /// `audit.witness` names none.
+    pub(crate) fn open(loaded: &Loaded) -> Result<Self> {
+        let Some(witness) = &loaded.settings.audit.witness else {
+            return Ok(Self::None);
+        };
+        if !witness.contains("://") {
+            let path = PathBuf::from(witness);
+            let appendable = OpenOptions::new().append(true).create(true).open(&path);
+            appendable.map_err(|error| {
+                loaded.blame("audit.witness", format!("{}: {error}", path.display()))
+            })?;
+            return Ok(Self::File(path));
+        }
+        let url = Url::parse(witness)
+            .map_err(|error| loaded.blame("audit.witness", format!("is no URL: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(loaded.blame("audit.witness", "is not http or https").into());
+        }
+        let outbound = Outbound::open(&loaded.settings.outbound, Resolver::System)?;
+        Ok(Self::Server(url, Box::new(outbound)))
+    }
+
+    async fn tell(&self, signed: &SignedCheckpoint) -> Result<()> {
+        match self {
+            Self::None => Ok(()),
+            Self::File(path) => {
+                let (path, line) = (path.clone(), audit::export_line(&signed.note));
+                tokio::task::spawn_blocking(move || append(&path, &line)).await?
+            }
+            Self::Server(url, outbound) => {
+                let mut headers = HeaderMap::new();
+                headers.insert(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("text/plain; charset=utf-8"),
+                );
+                let body = signed.note.clone().into_bytes().into();
+                let request = Request {
+                    method: Method::POST,
+                    url: url.clone(),
+                    headers,
+                    body,
+                    body_max: 0,
+                };
+                let answer = outbound.send(request, Instant::now() + WITNESS_MAX).await;
+                let answer = answer.map_err(|failure| {
+                    anyhow::anyhow!("{}: {}", failure.error.code, failure.error.message)
+                })?;
+                if !answer.status.is_success() {
+                    bail!("it answered {}", answer.status);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn append(path: &PathBuf, line: &str) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .context("the file cannot be opened")?;
+    file.write_all(format!("{line}\n").as_bytes())
+        .context("the file cannot be written")?;
+    file.sync_data().context("the file cannot be synced")
+}
+
+/// Signs until the process stops, and once more then.
+pub(crate) async fn run(store: Store, witness: Witness, stopping: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + EVERY, EVERY);
+    loop {
+        // Both arms are cancel safe: a tick that was not taken comes again.
+        let last = tokio::select! {
+            _ = ticks.tick() => false,
+            () = signals::stopped(stopping.clone()) => true,
+        };
+        sign(&store, &witness).await;
+        if last {
+            return;
+        }
+    }
+}
+
+async fn sign(store: &Store, witness: &Witness) {
+    let signed = match store.checkpoint_due().await {
+        Ok(signed) => signed,
+        Err(error) => return tracing::error!(%error, "checkpoints could not be signed"),
+    };
+    for checkpoint in &signed {
+        tracing::debug!(chain = %checkpoint.chain, size = checkpoint.size, "checkpoint signed");
+        if let Err(error) = witness.tell(checkpoint).await {
+            tracing::warn!(chain = %checkpoint.chain, error = format!("{error:#}"), "the witness did not get a checkpoint");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The command line itself: help, usage, exit codes, and what is said where no server answers.
+
+use insta::assert_snapshot;
+
+use super::world::World;
+
+#[test]
+fn help_names_every_command() {
+    assert_snapshot!(World::new("").run(&["--help"]).good());
+}
+
+#[test]
+fn help_of_a_noun_names_its_verbs() {
+    let world = World::new("");
+    for noun in [
+        "goal", "approval", "tool", "playbook", "audit", "token", "config",
+    ] {
+        let help = world.run(&[noun, "--help"]).good();
+        insta::with_settings!({ snapshot_suffix => noun }, { assert_snapshot!(help) });
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let world = World::new("");
+    for arguments in [
+        &["gaol"][..],
+        &["goal", "submit"],
+        &["goal", "show"],
+        &["serve", "--port", "many"],
+        &["token", "mint", "--subject", "ana", "--role", "king"],
+        &["token", "mint", "--subject", "ana", "--ttl", "1w"],
+        &["goal", "list", "--as", "ana:king"],
+        &["goal", "list", "--url", "not a url", "--token", "t"],
+    ] {
+        let ran = world.run(arguments);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (2, ""),
+            "{arguments:?}: {ran:?}"
+        );
+        assert!(!ran.stderr.is_empty());
+    }
+    assert!(
+        world.run(&["gaol"]).stderr.contains("'goal'"),
+        "a near command is named"
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_exits_with_3_and_says_what_to_do() {
+    let world = World::new("");
+    let gone = [
+        "goal",
+        "list",
+        "--url",
+        "http://127.0.0.1:1",
+        "--token",
+        "t",
+    ];
+    assert_snapshot!(world.run(&gone).shown(), @r"
+    exit 3
+    error: no server answers at http://127.0.0.1:1
+      Is it running? `omnihub serve` starts one; --url or OMNIHUB_URL names another.
+    ");
+    let json = world.run(&[&gone[..], &["--json"]].concat());
+    assert_eq!(
+        (json.code, &json.json()["error"]["code"]),
+        (3, &"unreachable".into())
+    );
+}
+
+#[test]
+fn global_options_stand_before_or_after_the_subcommand() {
+    let world = World::new("");
+    let before = world
+        .run(&["--data-dir", "elsewhere", "--json", "config", "show"])
+        .good();
+    let after = world
+        .run(&["config", "show", "--data-dir", "elsewhere", "--json"])
+        .good();
+    assert_eq!(before, after);
+    assert!(before.contains("DIR/elsewhere"), "{before}");
+}
+
+#[test]
+fn a_client_command_makes_no_data_directory() {
+    let world = World::new("");
+    world.run(&["goal", "list", "--url", "http://127.0.0.1:1"]);
+    assert!(!world.path("omnihub-data").exists());
+    let asked = world.run(&["goal", "list", "--as", "ana", "--url", "http://127.0.0.1:1"]);
+    assert!(
+        asked.code == 1 && asked.stderr.contains("name it by --data-dir"),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let world = World::new("");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(
+            world
+                .run(&["completions", shell])
+                .good()
+                .contains("approval"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn output_is_not_coloured_where_no_terminal_is() {
+    let world = World::new("");
+    assert!(!world.run(&["doctor"]).stdout.contains('\u{1b}'));
+}

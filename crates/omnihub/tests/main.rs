@@ -1,0 +1,21 @@
+//! The binary as people and programs meet it: command lines, exit codes, real servers as child processes, and a database,
+//! settings and playbooks that are somebody else's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod command_line;
+mod demo;
+mod evidence;
+mod goals;
+mod notices;
+mod prove;
+mod receiver;
+mod settings;
+mod shop;
+mod starting;
+mod stopping;
+mod world;

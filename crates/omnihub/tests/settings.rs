@@ -1,0 +1,89 @@
+//! Settings through the binary: what is in force and why, and what is said of files that are wrong.
+
+use insta::assert_snapshot;
+
+use super::world::{World, repository};
+
+#[test]
+fn settings_are_shown_with_their_origin() {
+    let world = World::new("[api]\nport = 9001\n");
+    let shown = world
+        .run_with(("API_HOST", "::1"), &["config", "show", "--origin"])
+        .good();
+    let line = |key: &str| {
+        shown
+            .lines()
+            .find(|line| line.starts_with(key))
+            .unwrap()
+            .to_owned()
+    };
+    let words = |key: &str| line(key).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words("api.port"), "api.port 9001 DIR/omnihub.toml:2");
+    assert_eq!(words("api.host"), "api.host ::1 env API_HOST");
+    assert_eq!(words("store.reserve_mb"), "store.reserve_mb 64 default");
+}
+
+#[test]
+fn the_example_is_the_file_of_the_repository() {
+    let printed = World::new("").run(&["config", "example"]).good();
+    assert_eq!(
+        printed,
+        std::fs::read_to_string(repository("omnihub.example.toml")).unwrap()
+    );
+}
+
+#[test]
+fn the_contract_is_the_file_of_the_repository() {
+    let printed = World::new("").run(&["openapi"]).good();
+    let file = std::fs::read_to_string(repository("openapi.json")).unwrap();
+    assert!(
+        printed == file,
+        "openapi.json is stale; run `make generate`"
+    );
+}
+
+#[test]
+fn wrong_settings_stop_every_command_that_reads_them_with_file_and_line() {
+    let world = World::new("[api]\nprot = 1\n");
+    for command in [
+        &["serve"][..],
+        &["config", "show"],
+        &["doctor"],
+        &["token", "mint", "--subject", "a"],
+        &["goal", "list"],
+    ] {
+        let ran = world.run(command);
+        let said = "exit 1
+error: DIR/omnihub.toml:2: unknown key `prot` in [api]; did you mean \"port\"?
+";
+        assert_eq!(ran.shown(), said, "{command:?}");
+    }
+    let missing = world.run(&["config", "show", "--config", "other.toml"]);
+    assert_snapshot!(missing.shown(), @r"
+    exit 1
+    error: DIR/other.toml:1: the settings file cannot be read: No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn a_minted_token_names_its_subject_and_comes_alone() {
+    let world = World::new("");
+    let token = world
+        .run(&[
+            "token",
+            "mint",
+            "--subject",
+            "ana",
+            "--tenant",
+            "acme",
+            "--role",
+            "auditor",
+            "--ttl",
+            "5m",
+        ])
+        .good();
+    assert_eq!(token.trim().split('.').count(), 3, "{token}");
+    let off =
+        World::new("[auth]\ndevelopment = false\n").run(&["token", "mint", "--subject", "ana"]);
+    assert_eq!(off.code, 2, "{off:?}");
+}

@@ -1,0 +1,230 @@
+//! A goal as it is shown.
+
+use std::collections::BTreeMap;
+
+use api::goals::{CompensationProgress, GoalSummary, GoalView};
+use api::steps::{ItemView, StepError, StepView, Work};
+use domain::approval::ApprovalStatus;
+use domain::goal::StepStatus;
+use domain::id::{GoalId, TenantId};
+use domain::plan::Step;
+use domain::tool::Toolset;
+use jiff::Timestamp;
+use saga::step::{ItemState, StepState, WorkPhase};
+use saga::{Payload, Saga};
+use serde_json::Value;
+use store::{Gate, ListedGoal, Loaded};
+
+/// The reason of a goal that an emergency control holds.
+const HELD: &str = "emergency.hold";
+
+/// Shows a goal.
+pub(crate) fn goal(loaded: &Loaded, goal: &GoalId, tenant: &TenantId, gate: &Gate) -> GoalView {
+    let saga = &loaded.saga;
+    let status = saga.status();
+    let (_, updated_at, finished_at) = saga.times();
+    let request = saga
+        .acceptance()
+        .and_then(|acceptance| acceptance.request.value());
+    let (done, of) = saga.compensation();
+    let held = !status.is_end() && gate.holding(tenant, goal).is_some();
+    GoalView {
+        workflow_id: goal.to_string(),
+        trace_id: goal.trace_id().to_string(),
+        user_id: loaded.owner.to_string(),
+        status,
+        reason: if held {
+            Some(HELD.to_owned())
+        } else {
+            saga.reason().map(|reason| reason.code.clone())
+        },
+        user_intent: request
+            .and_then(|request| Some(request.get("user_intent")?.as_str()?.to_owned())),
+        reply: saga.reply().map(str::to_owned),
+        created_at: loaded.created_at,
+        updated_at: updated_at.unwrap_or(loaded.created_at),
+        finished_at: finished_at.filter(|_| status.is_end()),
+        deadline: saga.acceptance().and_then(|acceptance| acceptance.deadline),
+        tags: request.map(|request| tags(request)).unwrap_or_default(),
+        parameters: Value::clone(saga.parameters()),
+        plan: saga
+            .plan()
+            .and_then(|plan| serde_json::to_value(&**plan).ok()),
+        plan_source: saga.plan_source().map(|(source, _)| source),
+        playbook: saga
+            .plan_source()
+            .and_then(|(_, playbook)| playbook.map(str::to_owned)),
+        compensation: CompensationProgress { done, of },
+        steps: steps(saga),
+    }
+}
+
+/// Shows a goal in a list.
+pub(crate) fn summary(goal: ListedGoal, tenant: &TenantId, gate: &Gate) -> GoalSummary {
+    let held = !goal.status.is_end() && gate.holding(tenant, &goal.goal).is_some();
+    GoalSummary {
+        workflow_id: goal.goal.to_string(),
+        user_id: goal.owner.to_string(),
+        status: goal.status,
+        reason: if held {
+            Some(HELD.to_owned())
+        } else {
+            goal.reason
+        },
+        user_intent: goal.words,
+        tags: goal.tags,
+        created_at: goal.created_at,
+        updated_at: goal.updated_at,
+        finished_at: goal.finished_at,
+    }
+}
+
+fn tags(request: &Value) -> BTreeMap<String, String> {
+    let tags = request
+        .get("tags")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    tags.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+fn steps(saga: &Saga) -> Vec<StepView> {
+    let tools = saga.tools();
+    saga.steps()
+        .map(|(step, state)| view(step, state, tools.map(|tools| &**tools)))
+        .collect()
+}
+
+fn view(step: &Step, state: &StepState, tools: Option<&Toolset>) -> StepView {
+    let items = match state.items() {
+        items if state.fans_out() => items,
+        _ => &[],
+    };
+    let work = match state.items() {
+        [only] if !state.fans_out() => work_of(only),
+        items => joint_work(state, items),
+    };
+    StepView {
+        id: step.id.to_string(),
+        tool: step.tool.clone(),
+        lane: tools
+            .and_then(|tools| tools.get(&step.tool))
+            .map(|spec| spec.lane),
+        summary: summary_of(step, state, &work),
+        work,
+        items: (0..)
+            .zip(items)
+            .map(|(item, state)| ItemView {
+                item,
+                work: work_of(state),
+            })
+            .collect(),
+    }
+}
+
+fn work_of(item: &ItemState) -> Work {
+    let asked = item.approval.as_ref().map(|asked| &asked.input);
+    Work {
+        state: item.status,
+        attempts: item.forth.attempt,
+        input: item
+            .forth
+            .input
+            .as_ref()
+            .or(asked)
+            .map(|input| Value::clone(input)),
+        output: item
+            .output
+            .as_ref()
+            .and_then(Payload::value)
+            .map(|output| Value::clone(output)),
+        error: item.error.as_ref().map(error_of),
+        started_at: item.started_at,
+        finished_at: item.finished_at,
+        since: since(item),
+    }
+}
+
+/// The work of a step that fans out, as one.
+fn joint_work(state: &StepState, items: &[ItemState]) -> Work {
+    let over = items.iter().all(|item| item.finished_at.is_some());
+    Work {
+        state: state.status(),
+        attempts: items
+            .iter()
+            .map(|item| item.forth.attempt)
+            .max()
+            .unwrap_or(0),
+        input: None,
+        output: state.output().map(|output| Value::clone(output)),
+        error: items
+            .iter()
+            .find_map(|item| item.error.as_ref())
+            .map(error_of),
+        started_at: items.iter().filter_map(|item| item.started_at).min(),
+        finished_at: items
+            .iter()
+            .filter_map(|item| item.finished_at)
+            .max()
+            .filter(|_| over),
+        since: items.iter().filter_map(since).min(),
+    }
+}
+
+fn since(item: &ItemState) -> Option<Timestamp> {
+    [&item.forth, &item.back]
+        .into_iter()
+        .find_map(|work| match work.phase {
+            WorkPhase::Doubt { since } => Some(since),
+            WorkPhase::Idle
+            | WorkPhase::InFlight
+            | WorkPhase::Backoff(_)
+            | WorkPhase::Timer(_)
+            | WorkPhase::Over => None,
+        })
+}
+
+/// A tool's error; what was erased is said to be.
+pub(crate) fn error_of(payload: &Payload) -> StepError {
+    let text = |name: &str| {
+        payload
+            .value()
+            .and_then(|error| Some(error.get(name)?.as_str()?.to_owned()))
+    };
+    StepError {
+        code: text("code").unwrap_or_else(|| "erased".to_owned()),
+        message: text("message"),
+    }
+}
+
+fn summary_of(step: &Step, state: &StepState, work: &Work) -> String {
+    let asks = |item: &ItemState| {
+        item.approval
+            .as_ref()
+            .is_some_and(|asked| asked.status == ApprovalStatus::Pending)
+    };
+    let tool = &step.tool;
+    match work.state {
+        StepStatus::Waiting if state.items().iter().any(asks) => {
+            format!("{tool} waits for approval")
+        }
+        StepStatus::Waiting => format!("{tool} waits for its turn"),
+        StepStatus::Running if work.attempts > 1 => {
+            format!("{tool} is under way, attempt {}", work.attempts)
+        }
+        StepStatus::Running => format!("{tool} is under way"),
+        StepStatus::Succeeded => format!("{tool} done"),
+        StepStatus::Failed => match &work.error {
+            Some(error) => format!("{tool} failed: {}", error.code),
+            None => format!("{tool} failed"),
+        },
+        StepStatus::Skipped => format!("{tool} left out"),
+        StepStatus::InDoubt => {
+            format!("nobody knows whether {tool} happened; a person must settle it")
+        }
+        StepStatus::Compensated => format!("{tool} done and made good"),
+        StepStatus::CompensationFailed => format!("{tool} done and not made good"),
+        StepStatus::Cancelled => format!("{tool} never started"),
+    }
+}

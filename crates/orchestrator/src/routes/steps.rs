@@ -1,0 +1,100 @@
+//! `/api/v1/goals/{id}/steps/{step}`.
+
+use std::sync::Arc;
+
+use api::code::Code;
+use api::goals::Wished;
+use api::problem::FieldError;
+use api::steps::{Settle, SettleResult};
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use domain::id::{GoalId, StepId};
+use domain::schema::Schema;
+use http::StatusCode;
+use saga::event::{Settlement, StepItem};
+use saga::input::Wish;
+
+use crate::body::{Json, Segments, Strict, check_reason};
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::goals;
+use crate::state::App;
+
+/// Ends a doubt or a stuck undo.
+#[utoipa::path(
+    post, path = "/api/v1/goals/{id}/steps/{step}/settle", tag = "goals", request_body = Settle,
+    params(("id" = String, Path, description = "The workflowId"), ("step" = String, Path, description = "The step's id")),
+    responses((status = 202, description = "Durable; the goal then goes on", body = Wished)),
+)]
+pub(crate) async fn settle(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Segments((id, step)): Segments<(String, String)>,
+    Strict(body): Strict<Settle>,
+) -> Result<Response, ApiError> {
+    caller.must_operate()?;
+    let goal = goals::id(id)?;
+    check_reason("/reason", Some(&body.reason))?;
+    let step = StepId::try_from(step).map_err(|_| no_step())?;
+    check_output(&app, &caller, (&goal, &step), &body).await?;
+    let result = match body.result {
+        SettleResult::Happened => Settlement::Happened,
+        SettleResult::DidNotHappen => Settlement::DidNotHappen,
+        SettleResult::Undone => Settlement::Undone,
+        SettleResult::TryAgain => Settlement::TryAgain,
+    };
+    let at = StepItem {
+        step,
+        item: body.item,
+    };
+    let wish = Wish::Settle {
+        at,
+        result,
+        output: body.output,
+        reason: Some(body.reason),
+    };
+    let wished = goals::post(&app, &caller, (&goal, wish), |_| Ok(())).await?;
+    Ok((StatusCode::ACCEPTED, Json(wished)).into_response())
+}
+
+/// Checks the stated output against what the goal pinned as the tool's output schema.
+async fn check_output(
+    app: &App,
+    caller: &Caller,
+    (goal, step): (&GoalId, &StepId),
+    body: &Settle,
+) -> Result<(), ApiError> {
+    let loaded = goals::load(app, caller, goal).await?;
+    let planned = loaded.saga.plan_step(step.as_str()).ok_or_else(no_step)?;
+    let Some(output) = &body.output else {
+        return Ok(());
+    };
+    if body.result != SettleResult::Happened {
+        return Err(ApiError::field(
+            "/output",
+            "only what happened has an output",
+        ));
+    }
+    let spec = loaded
+        .saga
+        .tools()
+        .and_then(|tools| tools.get(&planned.tool));
+    let spec = spec.ok_or_else(|| ApiError::internal("the goal's tools are not there"))?;
+    let schema = Schema::compile(&spec.output_schema).map_err(ApiError::internal)?;
+    let rooted = |problem: &domain::schema::Problem| {
+        FieldError::new(
+            format!("/output{}", problem.pointer),
+            problem.reason.clone(),
+        )
+    };
+    let errors: Vec<FieldError> = schema.errors(output).iter().map(rooted).collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::invalid(errors))
+    }
+}
+
+fn no_step() -> ApiError {
+    ApiError::new(Code::StepNotFound, "the goal's plan has no such step")
+}

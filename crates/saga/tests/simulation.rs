@@ -1,0 +1,58 @@
+//! Seeded lives of whole goals: random plans, a random schedule of everything that can go wrong, an independent judge.
+//!
+//! `OMNIHUB_SIMULATION_GOALS` sets how many goals live, `OMNIHUB_SIMULATION_SEED` where the seeds begin. A failure names
+//! its seed and tells the shortest life under that seed which fails.
+
+mod coverage;
+mod life;
+mod person;
+mod plans;
+mod random;
+
+use std::time::Instant;
+
+use self::coverage::Coverage;
+use self::life::{CHAOS_MAX, Life};
+
+/// Goals that live in an ordinary run of the tests.
+const GOALS: u64 = 20_000;
+
+#[test]
+fn every_goal_ends_completed_or_undone_or_in_a_persons_hands() {
+    let goals = setting("OMNIHUB_SIMULATION_GOALS").unwrap_or(GOALS);
+    let first = setting("OMNIHUB_SIMULATION_SEED").unwrap_or(1);
+    let mut coverage = Coverage::new();
+    let mut events = 0;
+    let began = Instant::now();
+    for seed in first..first + goals {
+        match Life::new(seed, &mut coverage).live(CHAOS_MAX) {
+            Ok(count) => events += count,
+            Err(law) => panic!("seed {seed}: {law}\n{}", shortest(seed)),
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{}", coverage.table());
+    println!(
+        "{goals} goals, {events} events, {:.0} goals/s, seeds {first}…",
+        goals as f64 / seconds
+    );
+    // Fewer goals than usual, or one seed to look at, need not meet everything.
+    if goals >= GOALS {
+        let complaints = coverage.complaints();
+        assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    }
+}
+
+/// The trace of the shortest disturbance under a seed that still breaks a law.
+fn shortest(seed: u64) -> String {
+    let breaks = |chaos: &usize| Life::new(seed, &mut Coverage::new()).live(*chaos).is_err();
+    let chaos = (0..=CHAOS_MAX).find(breaks).unwrap_or(CHAOS_MAX);
+    let mut coverage = Coverage::new();
+    let mut life = Life::new(seed, &mut coverage).tracing();
+    let end = life.live(chaos);
+    format!("{}\nafter {chaos} disturbances: {end:?}", life.trace())
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap())
+}

@@ -1,0 +1,144 @@
+//! Checking the store: what is cheap at every start, everything when a person asks for it.
+
+use std::path::Path;
+
+use domain::id::TenantId;
+use rusqlite::Connection;
+
+use crate::error::{Damage, Error};
+use crate::evidence::{self, verify};
+use crate::gate::Gate;
+use crate::goals::{self, GOALS, Record};
+use crate::installation::Installation;
+use crate::journal::{self, JOURNAL};
+use crate::shared::Shared;
+use crate::table::TABLES;
+use crate::tenants::{self, TENANTS};
+use crate::{DATABASE, connection, schema};
+
+/// Rows at the end of the journal that every start reads: what the last group before a crash can have held.
+const TAIL_ROWS: i64 = 512;
+
+/// Checks what is cheap: the journal's tail, the rows of open goals, and where the chains end.
+pub(crate) fn quick(conn: &Connection) -> Result<(), Error> {
+    let mut statement = conn.prepare("SELECT * FROM journal ORDER BY id DESC LIMIT ?1")?;
+    let mut rows = statement.query([TAIL_ROWS])?;
+    while let Some(row) = rows.next()? {
+        JOURNAL.check(row)?;
+    }
+    let open = "SELECT * FROM goals INDEXED BY goals_open WHERE finished_at IS NULL";
+    let mut statement = conn.prepare(open)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        GOALS.check(row)?;
+    }
+    let mut statement = conn.prepare("SELECT * FROM tenants")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        TENANTS.check(row)?;
+        evidence::head(conn, row.get(0)?)?;
+    }
+    Ok(())
+}
+
+/// Reads everything in a data directory and names each damage; a server may be running. Blocks, for long on a large one.
+///
+/// # Errors
+/// [`Error`] where the directory holds no store that can be read at all.
+pub fn check_full(dir: &Path) -> Result<Vec<Damage>, Error> {
+    let path = dir.join(DATABASE);
+    let conn = connection::open_reader(&path)?;
+    schema::check_version(&conn, &path)?;
+    let mut damages = integrity(&conn)?;
+    for table in TABLES {
+        let mut statement = conn.prepare(&format!("SELECT * FROM {}", table.name))?;
+        let mut rows = statement.query([])?;
+        collect(&mut damages, || {
+            while let Some(row) = rows.next()? {
+                if let Err(Error::Damaged(damage)) = table.check(row) {
+                    return Ok(Some(damage));
+                }
+            }
+            Ok(None)
+        })?;
+    }
+    let installation = Installation::read(&conn, dir)?;
+    all_goals(
+        &conn,
+        &Shared::new(dir, installation, Gate::default()),
+        &mut damages,
+    )?;
+    damages.extend(verify::damages(&conn, dir)?);
+    damages.dedup();
+    Ok(damages)
+}
+
+/// Calls until nothing more is found.
+fn collect(
+    damages: &mut Vec<Damage>,
+    mut next: impl FnMut() -> Result<Option<Damage>, Error>,
+) -> Result<(), Error> {
+    loop {
+        match next() {
+            Ok(Some(damage)) => damages.push(damage),
+            Ok(None) => return Ok(()),
+            // A page that SQLite itself cannot read ends the table.
+            Err(Error::Damaged(damage)) => {
+                damages.push(damage);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What SQLite itself finds: pages, indexes, types.
+fn integrity(conn: &Connection) -> Result<Vec<Damage>, Error> {
+    let mut statement = conn.prepare("PRAGMA integrity_check")?;
+    let mut rows = statement.query([])?;
+    let mut damages = Vec::new();
+    collect(&mut damages, || {
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let text: String = row.get(0)?;
+        Ok((text != "ok").then(|| Damage::row(DATABASE, "", text)))
+    })?;
+    Ok(damages)
+}
+
+/// Rebuilds every goal from its journal and compares it with its row.
+fn all_goals(conn: &Connection, shared: &Shared, damages: &mut Vec<Damage>) -> Result<(), Error> {
+    let mut statement = conn.prepare("SELECT * FROM goals ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut tenant: Option<(i64, TenantId)> = None;
+    collect(damages, || {
+        while let Some(row) = rows.next()? {
+            let number = tenants::tenant_of(row.get(0)?);
+            let named = match tenant.take() {
+                Some((known, named)) if known == number => named,
+                _ => goals::named(conn, number)?,
+            };
+            let damage = goal(conn, shared, Record::read(row, &named));
+            tenant = Some((number, named));
+            match damage {
+                Ok(()) => {}
+                Err(Error::Damaged(damage)) => return Ok(Some(damage)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    })
+}
+
+fn goal(conn: &Connection, shared: &Shared, record: Result<Record, Error>) -> Result<(), Error> {
+    let record = record?;
+    let saga = journal::saga(conn, shared, &record)?;
+    if saga.sequence() != record.sequence || saga.status().is_end() != record.finished_at.is_some()
+    {
+        return Err(
+            Damage::row(GOALS.name, record.id, "it does not follow from its journal").into(),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! What can go wrong with facts at rest, as one error for the whole crate.
+//!
+//! An error here means that the store failed, never that a goal's tool did. Whoever gets [`Error::Damaged`] stops that
+//! one goal; nothing is ever repaired by guessing.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process holds the data directory.
+    #[error("data directory {path} is in use by process {pid}")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The process that holds it, as far as it said.
+        pid: String,
+    },
+    /// The store was written by a later version of this program.
+    #[error("store {path} has version {found}; this program knows versions up to {known}")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The latest version known here.
+        known: i64,
+    },
+    /// The file belongs to another program.
+    #[error("{path} is not a store of OmniHub")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A migration that the store went through is not the one that this program has.
+    #[error("migration {version} of the store differs from the one that this program has")]
+    Migration {
+        /// Its number.
+        version: i64,
+    },
+    /// SQLite did not take a setting that durability stands on.
+    #[error("sqlite setting {name} is {found}, not {expected}")]
+    Pragma {
+        /// The setting.
+        name: &'static str,
+        /// What SQLite says it is.
+        found: String,
+        /// What it has to be.
+        expected: String,
+    },
+    /// Something that was written is not what is read.
+    #[error("damaged: {0}")]
+    Damaged(Damage),
+    /// A key file is missing, malformed or of another installation.
+    #[error("key file {path}: {reason}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Evidence has no canonical form; the act that it describes is refused.
+    #[error("evidence cannot be sealed")]
+    Seal(#[from] audit::SealError),
+    /// Something given to the store has no serialised form.
+    #[error("{0} cannot be written as JSON")]
+    Unwritable(&'static str),
+    /// The disk is full; nothing of the request was kept.
+    #[error("no space left in the data directory")]
+    NoSpace,
+    /// A proof-only setting without the marker file that allows it.
+    #[error("{setting} breaks a guarantee on purpose and needs the file {marker}")]
+    ProofOnly {
+        /// The setting.
+        setting: &'static str,
+        /// The file that has to be there.
+        marker: PathBuf,
+    },
+    /// More tenants than row numbers allow.
+    #[error("the store has its limit of {0} tenants")]
+    TooManyTenants(i64),
+    /// SQLite gave up the transaction of the whole group for one of its requests; nothing of it was kept.
+    #[error("sqlite gave up the transaction")]
+    GivenUp,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// SQLite failed in another way.
+    #[error("sqlite failed")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+/// One place where the store is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The table, or the file where no table can be named.
+    pub table: String,
+    /// The row's number, or the place in the file; empty: the whole.
+    pub row: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Damage {
+    /// A row that is not what was written.
+    pub(crate) fn row(table: &str, row: impl fmt::Display, reason: impl Into<String>) -> Self {
+        Self {
+            table: table.to_owned(),
+            row: row.to_string(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.row.as_str() {
+            "" => write!(f, "{}: {}", self.table, self.reason),
+            row => write!(f, "{} {row}: {}", self.table, self.reason),
+        }
+    }
+}
+
+impl From<Damage> for Error {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DiskFull) => Self::NoSpace,
+            Some(DatabaseCorrupt | NotADatabase) => Damage {
+                table: crate::DATABASE.to_owned(),
+                row: String::new(),
+                reason: error.to_string(),
+            }
+            .into(),
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl Error {
+    /// Makes the error of a failed file operation.
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+}

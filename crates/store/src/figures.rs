@@ -1,0 +1,53 @@
+//! What the writer has done so far, for metrics and benchmarks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::store::Store;
+
+/// What the writer has done since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Groups that were committed.
+    pub groups: u64,
+    /// Requests in them.
+    pub requests: u64,
+    /// Time spent in COMMIT, most of it waiting for the disk.
+    pub committing: Duration,
+    /// The longest COMMIT.
+    pub longest: Duration,
+}
+
+/// The same, as the writer counts.
+#[derive(Default)]
+pub(crate) struct Counters {
+    groups: AtomicU64,
+    requests: AtomicU64,
+    nanoseconds: AtomicU64,
+    longest: AtomicU64,
+}
+
+impl Counters {
+    /// Counts one group.
+    pub(crate) fn count(&self, requests: usize, commit: Duration) {
+        let nanoseconds = u64::try_from(commit.as_nanos()).unwrap_or(u64::MAX);
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(requests as u64, Ordering::Relaxed);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.longest.fetch_max(nanoseconds, Ordering::Relaxed);
+    }
+}
+
+impl Store {
+    /// What the writer has done so far.
+    pub fn figures(&self) -> Figures {
+        let counters = &self.shared().counters;
+        let duration = |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed));
+        Figures {
+            groups: counters.groups.load(Ordering::Relaxed),
+            requests: counters.requests.load(Ordering::Relaxed),
+            committing: duration(&counters.nanoseconds),
+            longest: duration(&counters.longest),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The lock on the data directory: one process at a time.
+//!
+//! An advisory lock of the kernel on the file `lock`, so that it ends with the process however that ends. The file holds
+//! the process's number, for the message that the second one gives.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::Error;
+
+/// The held lock; dropping it lets the next process in.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock on a data directory.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another process has it.
+    pub(crate) fn take(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join("lock");
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path);
+        let mut file = open.map_err(Error::file("open", &path))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid)
+                .map_err(Error::file("read", &path))?;
+            let pid = pid.trim();
+            let pid = if pid.is_empty() { "unknown" } else { pid }.to_owned();
+            return Err(Error::InUse {
+                path: dir.to_owned(),
+                pid,
+            });
+        }
+        let write = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        write.map_err(Error::file("write", &path))?;
+        Ok(Self { _file: file })
+    }
+}

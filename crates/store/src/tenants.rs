@@ -1,0 +1,184 @@
+//! Tenants as the store counts them: each has a number, and its rows are numbered within it.
+
+use std::fmt;
+
+use audit::ChainHead;
+use domain::id::TenantId;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::error::{Damage, Error};
+use crate::evidence;
+use crate::table::{Table, integer, text};
+
+/// The table of tenants.
+pub(crate) const TENANTS: Table = Table {
+    name: "tenants",
+    insert: "INSERT INTO tenants VALUES (?1, ?2, ?3)",
+};
+
+/// Bits of a row's number that count within its tenant: a million million rows.
+const SERIAL_BITS: u32 = 40;
+/// The largest serial.
+const SERIAL_MAX: i64 = (1 << SERIAL_BITS) - 1;
+/// The largest tenant number; the row numbers of SQLite have 63 bits.
+const NUMBER_MAX: i64 = (1 << (63 - SERIAL_BITS)) - 1;
+/// The name of the installation's own chain, which no tenant can have.
+const INSTALLATION_NAME: &str = "@installation";
+
+/// Whose chain of evidence: a tenant's, or the installation's own for what belongs to no tenant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Chain {
+    /// A tenant's.
+    Tenant(TenantId),
+    /// The installation's own.
+    Installation,
+}
+
+impl Chain {
+    /// The name that entries carry as `tenant_id`.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Tenant(tenant) => tenant.as_str(),
+            Self::Installation => INSTALLATION_NAME,
+        }
+    }
+
+    /// The chain of that name; `None`: no chain can have it.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            INSTALLATION_NAME => Some(Self::Installation),
+            _ => TenantId::try_from(name.to_owned()).ok().map(Self::Tenant),
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<TenantId> for Chain {
+    fn from(tenant: TenantId) -> Self {
+        Self::Tenant(tenant)
+    }
+}
+
+/// The rows of one tenant within a table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    /// The number of serial 0.
+    pub(crate) first: i64,
+    /// The last number.
+    pub(crate) last: i64,
+}
+
+impl Range {
+    /// The rows of the tenant of that number.
+    pub(crate) fn of(tenant: i64) -> Self {
+        Self {
+            first: tenant << SERIAL_BITS,
+            last: (tenant << SERIAL_BITS) | SERIAL_MAX,
+        }
+    }
+
+    /// The row of a serial; past all rows where the serial is no serial.
+    pub(crate) fn at(self, serial: u64) -> i64 {
+        self.first | i64::try_from(serial).unwrap_or(SERIAL_MAX).min(SERIAL_MAX)
+    }
+}
+
+/// The serial of a row within its tenant.
+pub(crate) fn serial(row: i64) -> u64 {
+    u64::try_from(row & SERIAL_MAX).unwrap_or(0)
+}
+
+/// The number of a row's tenant.
+pub(crate) fn tenant_of(row: i64) -> i64 {
+    row >> SERIAL_BITS
+}
+
+/// What the writer remembers of a tenant.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenant {
+    /// Its number.
+    pub(crate) number: i64,
+    /// The row of its newest goal.
+    pub(crate) last_goal: i64,
+    /// The row of its newest approval.
+    pub(crate) last_approval: i64,
+    /// Goals that have not ended.
+    pub(crate) open_goals: u64,
+    /// The end of its chain.
+    pub(crate) head: ChainHead,
+}
+
+impl Tenant {
+    /// Reads a tenant, or gives a new one its number.
+    pub(crate) fn read_or_create(conn: &Connection, chain: &Chain) -> Result<Self, Error> {
+        let number = match number(conn, chain.as_str())? {
+            Some(number) => number,
+            None => create(conn, chain)?,
+        };
+        let rows = Range::of(number);
+        let newest = |table: &str| {
+            let sql =
+                format!("SELECT coalesce(max(id), ?1) FROM {table} WHERE id BETWEEN ?1 AND ?2");
+            conn.prepare_cached(&sql)?
+                .query_row([rows.first, rows.last], |row| row.get(0))
+        };
+        let (last_goal, last_approval) = (newest("goals")?, newest("approvals")?);
+        let open = "SELECT count(*) FROM goals INDEXED BY goals_open
+                    WHERE finished_at IS NULL AND id BETWEEN ?1 AND ?2";
+        let open: i64 = conn
+            .prepare_cached(open)?
+            .query_row([rows.first, rows.last], |row| row.get(0))?;
+        let open_goals = u64::try_from(open).unwrap_or(0);
+        let head = evidence::head(conn, number)?;
+        Ok(Self {
+            number,
+            last_goal,
+            last_approval,
+            open_goals,
+            head,
+        })
+    }
+}
+
+/// Finds a tenant's number by its name; `None`: it has never written anything.
+pub(crate) fn number(conn: &Connection, name: &str) -> Result<Option<i64>, Error> {
+    let mut statement = conn.prepare_cached("SELECT * FROM tenants WHERE name = ?1")?;
+    let mut rows = statement.query([name])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    TENANTS.check(row)?;
+    Ok(Some(row.get(0)?))
+}
+
+/// Finds a tenant's name by its number.
+pub(crate) fn name(conn: &Connection, number: i64) -> Result<String, Error> {
+    let mut statement = conn.prepare_cached("SELECT * FROM tenants WHERE number = ?1")?;
+    let mut rows = statement.query([number])?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| Damage::row(TENANTS.name, number, "it is missing"))?;
+    TENANTS.check(row)?;
+    Ok(row.get(1)?)
+}
+
+fn create(conn: &Connection, chain: &Chain) -> Result<i64, Error> {
+    let last: Option<i64> = conn
+        .query_row("SELECT max(number) FROM tenants", [], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let number = match chain {
+        Chain::Installation => 0,
+        Chain::Tenant(_) => last.unwrap_or(0) + 1,
+    };
+    if number > NUMBER_MAX {
+        return Err(Error::TooManyTenants(NUMBER_MAX));
+    }
+    TENANTS.insert(conn, &[integer(number), text(chain.as_str())])?;
+    Ok(number)
+}

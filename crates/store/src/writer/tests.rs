@@ -1,0 +1,49 @@
+use audit::{Action, Draft};
+
+use crate::error::Error;
+use crate::store::{Store, StoreConfig};
+use crate::tenants::Chain;
+use crate::verify;
+
+fn evidence(bytes: usize) -> Vec<Draft> {
+    let draft = Draft::new(Action::named("test.written"), "nobody", "text", "x");
+    vec![draft.with("text", "x".repeat(bytes))]
+}
+
+/// Lets the database have so many more pages, or as many as it likes.
+async fn limit(store: &Store, pages: Option<i64>) {
+    let set = store.write(move |writing| {
+        let used: i64 = writing
+            .conn
+            .query_row("PRAGMA page_count", [], |row| row.get(0))?;
+        let most = pages.map_or(i64::from(u32::MAX) - 1, |pages| used + pages);
+        writing
+            .conn
+            .query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?;
+        Ok::<(), Error>(())
+    });
+    set.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_what_does_not_fit_and_keeps_the_rest_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let chain = Chain::Installation;
+    store.append_evidence(&chain, evidence(10)).await.unwrap();
+    limit(&store, Some(2)).await;
+    let full = store
+        .append_evidence(&chain, evidence(100_000))
+        .await
+        .unwrap_err();
+    assert!(matches!(full, Error::NoSpace), "{full:?}");
+    limit(&store, None).await;
+    store
+        .append_evidence(&chain, evidence(100_000))
+        .await
+        .unwrap();
+    drop(store);
+    let verified = verify(dir.path(), &crate::VerifyOptions::default()).unwrap();
+    assert_eq!(verified[0].result.as_ref().unwrap().entries, 2);
+    drop(Store::open(StoreConfig::new(dir.path())).unwrap());
+}

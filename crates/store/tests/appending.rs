@@ -1,0 +1,421 @@
+//! Appending: what is taken, what is refused, and that a refusal leaves nothing behind.
+
+use std::sync::Arc;
+
+use domain::digest::Digest;
+use domain::goal::GoalStatus;
+use jiff::Timestamp;
+use saga::Saga;
+use store::{Answer, AppendError, RequestKey, Store, StoreConfig};
+use tempfile::TempDir;
+
+use crate::child;
+use crate::world::{Driven, chain_of, goal_id, subject, tenant};
+
+fn store() -> (TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    (dir, store)
+}
+
+/// Everything that can be known of a goal from outside.
+fn seen(saga: &Saga) -> String {
+    let steps: Vec<_> = saga.steps().collect();
+    let pending: Vec<_> = saga.pending().collect();
+    format!(
+        "{} {:?} {:?} {:?} {steps:?} {pending:?}",
+        saga.sequence(),
+        saga.status(),
+        saga.times(),
+        saga.reply()
+    )
+}
+
+#[tokio::test]
+async fn a_goal_read_from_its_journal_is_the_goal_that_was_driven() {
+    let (dir, store) = store();
+    let acme = tenant("acme");
+    let mut goal = Driven::new(&store, &acme, "one");
+    goal.accept(&store, &chain_of(3));
+    while !goal.saga.status().is_end() {
+        goal.start();
+        store.append(goal.append()).await.unwrap();
+        let read = store.load(&acme, &goal.goal).await.unwrap().unwrap();
+        assert_eq!(seen(&read.saga), seen(&goal.saga));
+        goal.succeed();
+    }
+    let appended = store.append(goal.append()).await.unwrap();
+    drop(store);
+    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let read = store.load(&acme, &goal.goal).await.unwrap().unwrap();
+    assert_eq!(read.saga.status(), GoalStatus::Completed);
+    assert_eq!(seen(&read.saga), seen(&goal.saga));
+    assert_eq!(read.saga.sequence(), appended.sequence);
+    assert_eq!((read.owner, read.inbox), (subject("ana"), Vec::new()));
+    assert!(
+        store
+            .load(&tenant("other"), &goal.goal)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_writer_that_is_behind_is_told_and_writes_nothing() {
+    let (_dir, store) = store();
+    let acme = tenant("acme");
+    let mut goal = Driven::new(&store, &acme, "one");
+    goal.accept(&store, &chain_of(2));
+    store.append(goal.append()).await.unwrap();
+    let mut slow = Driven::load(&store, &acme, "one").await;
+    goal.start();
+    let appended = store.append(goal.append()).await.unwrap();
+    slow.start();
+    let refused = store.append(slow.append()).await.unwrap_err();
+    assert!(
+        matches!(refused, AppendError::Conflict { sequence } if sequence == appended.sequence),
+        "{refused:?}"
+    );
+    let events = store
+        .events(&acme, &goal.goal, 0, 100)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(events.newest, appended.sequence);
+}
+
+#[tokio::test]
+async fn a_failing_request_leaves_the_others_of_its_group_alone() {
+    let (dir, store) = store();
+    let acme = tenant("acme");
+    // All of them wait behind the first, so that they share groups; every third one is a goal that was there before.
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..90 {
+        let store = store.clone();
+        let acme = acme.clone();
+        tasks.spawn(async move {
+            let mut goal = Driven::new(
+                &store,
+                &acme,
+                &format!("goal-{}", number / 3 * 3 + (number % 3) / 2),
+            );
+            goal.accept(&store, &chain_of(1));
+            (number, store.append(goal.append()).await)
+        });
+    }
+    let (mut taken, mut refused) = (0, 0);
+    while let Some(done) = tasks.join_next().await {
+        match done.unwrap().1 {
+            Ok(_) => taken += 1,
+            Err(AppendError::AlreadyStarted(_)) => refused += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!((taken, refused), (60, 30));
+    let figures = store.figures();
+    assert!(
+        figures.groups < figures.requests,
+        "no two requests shared a group: {figures:?}"
+    );
+    drop(store);
+    // The evidence of the refused ones left no gap: the chain holds.
+    let verified = store::verify(dir.path(), &store::VerifyOptions::default()).unwrap();
+    let entries: u64 = verified
+        .iter()
+        .map(|chain| chain.result.as_ref().unwrap().entries)
+        .sum();
+    assert_eq!(entries, 120);
+}
+
+#[tokio::test]
+async fn a_name_is_spent_for_ever_and_for_its_tenant_alone() {
+    let (_dir, store) = store();
+    for (name, fresh) in [("acme", true), ("other", true), ("acme", false)] {
+        let mut goal = Driven::new(&store, &tenant(name), "one");
+        goal.accept(&store, &chain_of(1));
+        let answer = store.append(goal.append()).await;
+        match (fresh, answer) {
+            (true, Ok(_)) => {}
+            (false, Err(AppendError::AlreadyStarted(goal))) => assert_eq!(goal, goal_id("one")),
+            (_, answer) => panic!("{answer:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_gets_the_same_answer_and_another_body_a_refusal() {
+    let (_dir, store) = store();
+    let acme = tenant("acme");
+    let key = RequestKey {
+        principal: subject("ana"),
+        route: "POST /goals".to_owned(),
+        key: "k1".to_owned(),
+    };
+    let append = |trace: &str, body: u8| {
+        let mut goal = Driven::new(&store, &acme, trace);
+        goal.accept(&store, &chain_of(1));
+        let mut append = goal.append();
+        let answer = Answer {
+            body: Digest::from_bytes([body; 32]),
+            answer: format!("accepted {trace}").into_bytes(),
+        };
+        append.created.as_mut().unwrap().idempotency = Some((key.clone(), answer));
+        append
+    };
+    assert_eq!(store.answer(&acme, &key).await.unwrap(), None);
+    store.append(append("one", 1)).await.unwrap();
+    let replay = store.append(append("two", 1)).await.unwrap_err();
+    assert!(
+        matches!(&replay, AppendError::Replay(answer) if answer == b"accepted one"),
+        "{replay:?}"
+    );
+    let reused = store.append(append("two", 2)).await.unwrap_err();
+    assert!(matches!(reused, AppendError::KeyReused), "{reused:?}");
+    assert!(store.load(&acme, &goal_id("two")).await.unwrap().is_none());
+    assert_eq!(
+        store.answer(&acme, &key).await.unwrap().unwrap().answer,
+        b"accepted one"
+    );
+    assert_eq!(store.answer(&tenant("other"), &key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn past_the_limit_of_open_goals_a_goal_has_to_end_first() {
+    let (dir, store) = store();
+    let acme = tenant("acme");
+    let accept = |store: &Store, trace: &str| {
+        let mut goal = Driven::new(store, &acme, trace);
+        goal.accept(store, &chain_of(1));
+        goal
+    };
+    let limited = |goal: &mut Driven| {
+        let mut append = goal.append();
+        append.created.as_mut().unwrap().open_goals_max = 2;
+        append
+    };
+    let mut first = accept(&store, "one");
+    store.append(limited(&mut first)).await.unwrap();
+    store
+        .append(limited(&mut accept(&store, "two")))
+        .await
+        .unwrap();
+    let refused = store
+        .append(limited(&mut accept(&store, "three")))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, AppendError::TooManyOpen(2)),
+        "{refused:?}"
+    );
+    // The count is the same when it is read again.
+    drop(store);
+    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let refused = store
+        .append(limited(&mut accept(&store, "three")))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, AppendError::TooManyOpen(2)),
+        "{refused:?}"
+    );
+    first.start();
+    first.succeed();
+    store.append(first.append()).await.unwrap();
+    store
+        .append(limited(&mut accept(&store, "three")))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn without_the_reserve_of_space_nothing_begins_but_outcomes_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let acme = tenant("acme");
+    let mut goal = {
+        let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+        let mut goal = Driven::new(&store, &acme, "one");
+        goal.accept(&store, &chain_of(2));
+        goal.start();
+        store.append(goal.append()).await.unwrap();
+        goal
+    };
+    let config = StoreConfig {
+        reserve_mb: u64::MAX,
+        ..StoreConfig::new(dir.path())
+    };
+    let store = Store::open(config).unwrap();
+    goal.succeed();
+    store.append(goal.append()).await.unwrap();
+    goal.start();
+    let mut admitting = goal.append();
+    admitting.admits = true;
+    let refused = store.append(admitting).await.unwrap_err();
+    assert!(matches!(refused, AppendError::NoSpace), "{refused:?}");
+}
+
+#[tokio::test]
+async fn whoever_watches_a_goal_hears_of_every_commit() {
+    let (_dir, store) = store();
+    let acme = tenant("acme");
+    let mut goal = Driven::new(&store, &acme, "one");
+    let mut watch = store.watch(&acme, &goal.goal).await.unwrap();
+    assert_eq!(*watch.borrow_and_update(), 0);
+    goal.accept(&store, &chain_of(1));
+    let appended = store.append(goal.append()).await.unwrap();
+    watch.changed().await.unwrap();
+    assert_eq!(*watch.borrow_and_update(), appended.sequence);
+    let late = store.watch(&acme, &goal.goal).await.unwrap();
+    assert_eq!(*late.borrow(), appended.sequence);
+}
+
+#[tokio::test]
+async fn erased_payloads_are_gone_and_the_goal_still_reads_and_proves() {
+    let (dir, store) = store();
+    let acme = tenant("acme");
+    let mut goal = Driven::new(&store, &acme, "one");
+    goal.accept(&store, &chain_of(1));
+    goal.start();
+    goal.succeed();
+    store.append(goal.append()).await.unwrap();
+    let proof = audit::Draft::new(
+        audit::Action::named("payloads.erased"),
+        "officer",
+        "goal",
+        goal.goal.as_str(),
+    );
+    assert!(
+        store
+            .erase_payloads(&acme, &goal.goal, vec![proof])
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .erase_payloads(&acme, &goal_id("none"), Vec::new())
+            .await
+            .unwrap()
+    );
+    let mut events = store
+        .events(&acme, &goal.goal, 0, 100)
+        .await
+        .unwrap()
+        .unwrap()
+        .events;
+    assert!(!events.is_empty());
+    for (_, event) in &mut events {
+        assert!(
+            event
+                .kind
+                .payloads_mut()
+                .all(|payload| payload.value().is_none())
+        );
+    }
+    let read = store.load(&acme, &goal.goal).await.unwrap().unwrap();
+    assert_eq!(read.saga.sequence(), goal.saga.sequence());
+    let listed = store
+        .goals(&acme, store::GoalFilter::default(), store::Page::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        (listed.items[0].words.clone(), listed.items[0].status),
+        (None, GoalStatus::Completed)
+    );
+    drop(store);
+    assert_eq!(store::check_full(dir.path()).unwrap(), Vec::new());
+    let bytes = std::fs::read(dir.path().join("omnihub.db")).unwrap();
+    let words = b"refund order 1042 and tell the customer";
+    assert!(
+        !bytes.windows(words.len()).any(|window| window == words),
+        "the words are still in the file"
+    );
+}
+
+#[tokio::test]
+async fn open_goals_are_found_again_with_the_time_to_look_at_them() {
+    let (dir, store) = store();
+    let names = ["acme", "other"].map(tenant);
+    for number in 0..6 {
+        let mut goal = Driven::new(&store, &names[number % 2], &format!("goal-{number}"));
+        goal.accept(&store, &chain_of(1));
+        if number < 2 {
+            goal.start();
+            goal.succeed();
+        }
+        store.append(goal.append()).await.unwrap();
+    }
+    drop(store);
+    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = store.open_goals(after, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.cursor;
+        found.extend(page);
+    }
+    let mut seen: Vec<_> = found
+        .iter()
+        .map(|open| format!("{}/{}", open.tenant, open.goal))
+        .collect();
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "acme/goal-goal-2",
+            "acme/goal-goal-4",
+            "other/goal-goal-3",
+            "other/goal-goal-5"
+        ]
+    );
+    assert!(
+        found
+            .iter()
+            .all(|open| open.wake_at.is_some_and(|wake| wake > Timestamp::now()))
+    );
+}
+
+#[test]
+fn a_step_writes_as_much_in_a_long_goal_as_in_a_short_one() {
+    let bytes_per_step = |steps: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = child::run("long", dir.path(), &[("STORE_STEPS", &steps.to_string())]).lines;
+        let bytes: f64 = lines
+            .iter()
+            .find_map(|line| line.strip_prefix("BYTES "))
+            .unwrap()
+            .parse()
+            .unwrap();
+        bytes / steps as f64
+    };
+    let (short, long) = (bytes_per_step(10), bytes_per_step(1_000));
+    assert!(
+        long < short * 1.1,
+        "{short:.0} bytes a step in a goal of 10, {long:.0} in one of 1,000"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_goals_of_many_tenants_at_once_all_read_back() {
+    let (dir, store) = store();
+    let store = Arc::new(store);
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..40_usize {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let of = tenant(&format!("t{}", number % 5));
+            let mut goal = Driven::new(&store, &of, &format!("goal-{number}"));
+            goal.accept(&store, &chain_of(3));
+            while !goal.saga.status().is_end() {
+                goal.start();
+                store.append(goal.append()).await.unwrap();
+                goal.succeed();
+            }
+            store.append(goal.append()).await.unwrap();
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    drop(store);
+    assert_eq!(store::check_full(dir.path()).unwrap(), Vec::new());
+}

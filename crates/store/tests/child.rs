@@ -1,0 +1,201 @@
+//! Stores in processes of their own, for tests that end the process or record what it does.
+//!
+//! The child is this very test binary, running the one test below; what it was told by the store it prints, a line each,
+//! after the store has answered and before it does anything else.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use audit::{Action, Draft};
+use domain::emergency::{Mode, Scope};
+use store::{Chain, Proof, SetControl, Store, StoreConfig};
+
+use crate::world::{Driven, asking, chain_of, goal_id, subject, tenant};
+
+/// Goals that the working child drives at once, and one after the other.
+pub const LANES: usize = 3;
+pub const ROUNDS: usize = 4;
+
+/// What a child came to.
+pub struct Done {
+    pub status: ExitStatus,
+    pub lines: Vec<String>,
+}
+
+/// The command that makes this binary a child.
+pub fn command(mode: &str, dir: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "child::is_no_test_but_the_process_that_others_end",
+        "--nocapture",
+    ]);
+    command
+        .env("STORE_CHILD", mode)
+        .env("STORE_DIR", dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Runs a child to its end.
+pub fn run(mode: &str, dir: &Path, environment: &[(&str, &str)]) -> Done {
+    let output = command(mode, dir)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let lines = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    Done {
+        status: output.status,
+        lines,
+    }
+}
+
+#[test]
+fn is_no_test_but_the_process_that_others_end() {
+    let Ok(mode) = std::env::var("STORE_CHILD") else {
+        return;
+    };
+    let dir = std::env::var("STORE_DIR").unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut config = StoreConfig::new(&dir);
+    config.proof = Proof {
+        no_sync: std::env::var("STORE_NO_SYNC").is_ok(),
+        sabotage_journal: std::env::var("STORE_SABOTAGE").is_ok(),
+    };
+    match mode.as_str() {
+        "work" => runtime.block_on(work(&Store::open(config).unwrap())),
+        "long" => runtime.block_on(long(&Store::open(config).unwrap())),
+        "hold" => {
+            let _store = Store::open(config).unwrap();
+            say("HOLDING");
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+        }
+        mode => panic!("{mode}"),
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("{line}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+/// Does everything that a store can be asked to write.
+async fn work(store: &Store) {
+    let mut lanes = tokio::task::JoinSet::new();
+    for lane in 0..LANES {
+        let store = store.clone();
+        lanes.spawn(async move {
+            for round in 0..ROUNDS {
+                goal(&store, &format!("{lane}-{round}")).await;
+                beside(&store, &format!("{lane}-{round}")).await;
+            }
+        });
+    }
+    while let Some(lane) = lanes.join_next().await {
+        lane.unwrap();
+    }
+    say("DONE");
+}
+
+/// A goal that is asked about, granted and completed.
+async fn goal(store: &Store, trace: &str) {
+    let acme = tenant("acme");
+    let mut goal = Driven::new(store, &acme, trace);
+    goal.accept(store, &asking());
+    let mut first = goal.append();
+    first.notices.push(store::Notice {
+        kind: "approval.asked".to_owned(),
+        data: serde_json::json!({ "goal": trace }),
+    });
+    let key = store::RequestKey {
+        principal: subject("ana"),
+        route: "goals".to_owned(),
+        key: trace.to_owned(),
+    };
+    let answer = store::Answer {
+        body: domain::digest::Digest::from_bytes([1; 32]),
+        answer: b"accepted".to_vec(),
+    };
+    first.created.as_mut().unwrap().idempotency = Some((key, answer));
+    append(store, trace, first).await;
+    let grant = goal.grant();
+    let posted = store
+        .post(&acme, &goal_id(trace), grant.clone(), |_| Ok::<(), ()>(()))
+        .await
+        .unwrap();
+    say(&format!("POSTED {trace} {}", posted.id));
+    goal.hear(posted.id, grant);
+    goal.start();
+    append(store, trace, goal.append()).await;
+    goal.succeed();
+    append(store, trace, goal.append()).await;
+}
+
+async fn append(store: &Store, trace: &str, append: store::Append) {
+    let appended = store.append(append).await.unwrap();
+    say(&format!("APPENDED {trace} {}", appended.sequence));
+}
+
+/// What belongs to no goal.
+async fn beside(store: &Store, trace: &str) {
+    let chain = Chain::Tenant(tenant("acme"));
+    let failed = Draft::new(Action::AUTH_FAILED, "nobody", "token", trace);
+    store
+        .append_evidence(&Chain::Installation, vec![failed])
+        .await
+        .unwrap();
+    say(&format!("EVIDENCE {trace}"));
+    store
+        .set_control(SetControl {
+            tenant: Some(tenant("acme")),
+            scope: Scope::Goal,
+            target: Some(goal_id(trace).as_str().to_owned()),
+            mode: Mode::Hold,
+            reason: trace.to_owned(),
+            by: subject("boss"),
+            chain: chain.clone(),
+            evidence: vec![Draft::new(Action::ADMIN_CHANGED, "boss", "control", trace)],
+        })
+        .await
+        .unwrap();
+    say(&format!("HELD {trace}"));
+    let signed = store.checkpoint(&chain).await.unwrap();
+    say(&format!("CHECKPOINT {}", signed.size));
+}
+
+/// One long goal, and what its steps cost.
+async fn long(store: &Store) {
+    let steps = std::env::var("STORE_STEPS").unwrap().parse().unwrap();
+    let mut goal = Driven::new(store, &tenant("acme"), "long");
+    goal.accept(store, &chain_of(steps));
+    goal.start();
+    store.append(goal.append()).await.unwrap();
+    let before = written();
+    for _ in 0..steps {
+        goal.succeed();
+        goal.start();
+        store.append(goal.append()).await.unwrap();
+    }
+    say(&format!("BYTES {}", written() - before));
+}
+
+/// Bytes that this process gave to files.
+fn written() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap();
+    io.lines()
+        .find_map(|line| line.strip_prefix("wchar: "))
+        .unwrap()
+        .parse()
+        .unwrap()
+}

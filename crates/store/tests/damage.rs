@@ -1,0 +1,203 @@
+//! Damage: a changed row of any table is named, stops the goal it belongs to and nothing else.
+
+use rusqlite::Connection;
+use store::{Damage, Error, Store, StoreConfig};
+use tempfile::TempDir;
+
+use crate::child;
+use crate::world::{Driven, chain_of, goal_id, tenant};
+
+/// A closed store in which every table has rows.
+fn full() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(child::run("work", dir.path(), &[]).status.success());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    runtime.block_on(async {
+        let mut goal = Driven::new(&store, &tenant("acme"), "open");
+        goal.accept(&store, &chain_of(2));
+        store.append(goal.append()).await.unwrap();
+        let pause = saga::input::Person {
+            by: goal.owner.clone(),
+            wish: saga::input::Wish::PauseGoal,
+        };
+        store
+            .post(&goal.tenant, &goal.goal, pause, |_| Ok::<(), ()>(()))
+            .await
+            .unwrap();
+    });
+    drop(store);
+    dir
+}
+
+fn connect(dir: &TempDir) -> Connection {
+    Connection::open(dir.path().join("omnihub.db")).unwrap()
+}
+
+#[test]
+fn a_changed_row_of_any_table_is_named() {
+    let pristine = full();
+    assert_eq!(
+        store::check_full(pristine.path()).unwrap(),
+        Vec::<Damage>::new()
+    );
+    let tables: Vec<String> = connect(&pristine)
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(tables.len(), 15);
+    let original = std::fs::read(pristine.path().join("omnihub.db")).unwrap();
+    for table in tables {
+        // Every column but the first, which names the row.
+        let columns: Vec<(String, String, bool)> = connect(&pristine)
+            .prepare("SELECT name, type, \"notnull\" FROM pragma_table_info(?1) WHERE cid > 0")
+            .unwrap()
+            .query_map([&table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        for (column, kind, required) in columns {
+            std::fs::write(pristine.path().join("omnihub.db"), &original).unwrap();
+            let changed = match kind.as_str() {
+                "INTEGER" => format!("coalesce({column}, 0) + 1"),
+                "TEXT" => format!("coalesce({column}, '') || 'x'"),
+                _ if required => format!("CAST({column} || x'00' AS BLOB)"),
+                _ => format!("CAST(coalesce({column}, x'00') || x'00' AS BLOB)"),
+            };
+            let first = format!("rowid = (SELECT rowid FROM {table} LIMIT 1)");
+            let edit = format!(
+                "PRAGMA ignore_check_constraints = 1; UPDATE {table} SET {column} = {changed} WHERE {first}"
+            );
+            connect(&pristine).execute_batch(&edit).unwrap();
+            let damages = store::check_full(pristine.path());
+            let named = match &damages {
+                Ok(damages) => damages.iter().any(|damage| damage.table == table),
+                Err(Error::Damaged(damage)) => damage.table == table,
+                Err(_) => false,
+            };
+            assert!(named, "{table}.{column}: {damages:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_row_stops_its_goal_and_no_other() {
+    for (table, row) in [
+        (
+            "journal",
+            "SELECT first_journal FROM goals WHERE goal = 'goal-bad'",
+        ),
+        (
+            "payloads",
+            "SELECT first_journal FROM goals WHERE goal = 'goal-bad'",
+        ),
+        ("goals", "SELECT id FROM goals WHERE goal = 'goal-bad'"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let acme = tenant("acme");
+        let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+        for trace in ["bad", "good"] {
+            let mut goal = Driven::new(&store, &acme, trace);
+            goal.accept(&store, &chain_of(1));
+            store.append(goal.append()).await.unwrap();
+        }
+        let conn = connect(&dir);
+        let row: i64 = conn.query_row(row, [], |row| row.get(0)).unwrap();
+        let edit = match table {
+            "journal" => {
+                "UPDATE journal SET events = CAST(replace(CAST(events AS TEXT), 'ana', 'eve') AS BLOB)"
+            }
+            "payloads" => {
+                "UPDATE payloads SET bodies = CAST(replace(CAST(bodies AS TEXT), '1042', '1043') AS BLOB)"
+            }
+            _ => "UPDATE goals SET owner = 'eve'",
+        };
+        let changed = conn
+            .execute(&format!("{edit} WHERE rowid = ?1"), [row])
+            .unwrap();
+        assert_eq!(changed, 1);
+        let damaged = store.load(&acme, &goal_id("bad")).await.unwrap_err();
+        let Error::Damaged(damage) = damaged else {
+            panic!("{damaged:?}")
+        };
+        assert_eq!(
+            (damage.table.as_str(), damage.row),
+            (table, row.to_string())
+        );
+        let mut good = Driven::load(&store, &acme, "good").await;
+        good.start();
+        store.append(good.append()).await.unwrap();
+    }
+}
+
+#[test]
+fn a_start_looks_at_the_tail_and_at_open_goals() {
+    for (edit, expected) in [
+        (
+            "UPDATE journal SET events = events || x'20' WHERE id = (SELECT max(id) FROM journal)",
+            "journal",
+        ),
+        (
+            "UPDATE goals SET owner = 'eve' WHERE finished_at IS NULL",
+            "goals",
+        ),
+        (
+            "UPDATE audit SET at = at + 1 WHERE id = (SELECT max(id) FROM audit)",
+            "audit",
+        ),
+        (
+            "DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)",
+            "chains",
+        ),
+    ] {
+        let dir = full();
+        let edit = edit.replace("events || x'20'", "CAST(events || x'20' AS BLOB)");
+        connect(&dir).execute_batch(&edit).unwrap();
+        let refused = Store::open(StoreConfig::new(dir.path())).unwrap_err();
+        let Error::Damaged(damage) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(damage.table, expected);
+    }
+}
+
+#[test]
+fn damage_in_the_log_is_told_from_a_torn_end() {
+    let frame = |number: usize| 32 + (number - 1) * (24 + 4_096);
+    let crashed = || {
+        let dir = tempfile::tempdir().unwrap();
+        let done = child::run("work", dir.path(), &[("OMNIHUB_FAULT", "commit:20")]);
+        assert!(!done.status.success());
+        let log = dir.path().join("omnihub.db-wal");
+        let bytes = std::fs::read(&log).unwrap();
+        (dir, log, bytes)
+    };
+    let (dir, log, mut bytes) = crashed();
+    let frames = (bytes.len() - 32) / (24 + 4_096);
+    assert!(frames > 40, "only {frames} frames");
+    bytes[frame(20) + 1_000] ^= 1;
+    std::fs::write(&log, &bytes).unwrap();
+    let refused = Store::open(StoreConfig::new(dir.path()))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused
+            .ends_with("omnihub.db-wal frame 20: it is damaged, and whole commits lie behind it"),
+        "{refused}"
+    );
+    // A last commit that never came to the disk whole is no damage: nobody was answered.
+    for torn in [7, 1_000] {
+        let (dir, log, mut bytes) = crashed();
+        let frames = (bytes.len() - 32) / (24 + 4_096);
+        bytes.truncate(frame(frames) + torn);
+        bytes.resize(frame(frames + 1), 0);
+        std::fs::write(&log, &bytes).unwrap();
+        Store::open(StoreConfig::new(dir.path())).unwrap();
+    }
+}

@@ -1,0 +1,25 @@
+//! Tests of the store from outside: one binary, a module for each subject.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod appending;
+mod approving;
+mod child;
+mod controlling;
+mod crash;
+mod damage;
+mod evidence;
+mod golden;
+mod listing;
+mod opening;
+mod outbox;
+mod posting;
+mod power;
+mod world;
