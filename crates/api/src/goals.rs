@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::goal::{GoalStatus, PlanSource};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
@@ -38,11 +39,22 @@ pub struct GoalSubmission {
     #[schema(value_type = Option<Object>)]
     pub plan: Option<Value>,
     /// When the goal fails unless it has ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "time",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub deadline: Option<Timestamp>,
     /// Up to 16 names of up to 64 characters, with values of up to 256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// A time, or null; the refusal is for people.
+fn time<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(reader)?;
+    let time = text.map(|text| text.parse()).transpose();
+    time.map_err(|_| D::Error::custom("must be an RFC 3339 time such as 2026-12-01T12:00:00Z"))
 }
 
 /// What is done with a submission.

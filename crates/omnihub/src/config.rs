@@ -50,6 +50,8 @@ pub(crate) struct Loaded {
     pub settings: Settings,
     /// The file they were read from; `None`: there was none.
     pub file: Option<PathBuf>,
+    /// Variables that are set and mean nothing here, although who set them may count on them.
+    pub not_used: Vec<&'static str>,
     layers: Layers,
 }
 
@@ -104,9 +106,11 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Problems> {
     }
     let settings =
         typed(&layers, &sources.working_dir).map_err(|problem| Problems(vec![problem]))?;
+    let not_used = environment::not_used(&sources.environment);
     Ok(Loaded {
         settings,
         file,
+        not_used,
         layers,
     })
 }

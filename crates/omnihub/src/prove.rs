@@ -32,7 +32,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::Instant;
 
 pub(crate) use self::report::Report;
@@ -62,8 +61,6 @@ const HELP_AGAIN: Duration = Duration::from_millis(100);
 const SLOWER: f64 = 10.0;
 /// Longest wait of either kind for servers that break a guarantee on purpose.
 const SABOTAGED_MAX: Duration = Duration::from_secs(15);
-/// Goals that are helped at once.
-const HELPED_AT_ONCE: usize = 16;
 
 /// How a proof is run.
 #[derive(Debug, Clone)]
@@ -268,18 +265,7 @@ impl Run<'_> {
         let mut open = self.ledger.goals(|entry| entry.accepted && !entry.gone);
         loop {
             people.decide_all().await?;
-            let helped = open
-                .into_iter()
-                .map(async |goal| anyhow::Ok((goal, people.help(goal).await?)));
-            let helped: Vec<_> = stream::iter(helped)
-                .buffered(HELPED_AT_ONCE)
-                .try_collect()
-                .await?;
-            open = helped
-                .into_iter()
-                .filter(|(_, ended)| !ended)
-                .map(|(goal, _)| goal)
-                .collect();
+            open = people.help_all(open).await?;
             if open.is_empty() || begun.elapsed() > self.patience(END_MAX) {
                 return Ok(u32::try_from(open.len()).unwrap_or(u32::MAX));
             }

@@ -54,6 +54,9 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
     let settings = &loaded.settings;
     // Signals are taken from the first moment: a stop during recovery is a stop.
     let stopping = signals::watch()?;
+    for name in &loaded.not_used {
+        tracing::warn!(name, "this variable is set and means nothing here");
+    }
     let address = address(loaded).await?;
     settings
         .auth

@@ -13,6 +13,7 @@ mod evidence;
 mod goals;
 mod notices;
 mod prove;
+mod readme;
 mod receiver;
 mod settings;
 mod shop;

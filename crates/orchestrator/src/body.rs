@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::error::ApiError;
 
 /// Largest body, in bytes (CONTRACT §2).
-pub(crate) const BODY_BYTES_MAX: usize = 1_024 * 1_025;
+pub(crate) const BODY_BYTES_MAX: usize = 1_024 * 1_024;
 /// Longest wait for a whole body (CONTRACT §2).
 pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(30);
 

@@ -149,7 +149,7 @@ async fn connection(
                 }
                 return;
             }
-            () = &mut first, if waiting && headers_within.is_zero() => {
+            () = &mut first, if waiting => {
                 if !begun.load(Ordering::Relaxed) {
                     return;
                 }

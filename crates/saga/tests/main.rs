@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod behaviour;
 mod design;
 mod faults;
 mod golden;

@@ -45,6 +45,9 @@ fn main() {
         drop(std::fs::remove_dir_all(&dir));
         let store = Store::open(StoreConfig::new(&dir)).unwrap();
         runtime.block_on(run(&store, in_flight, goals, steps));
+        if in_flight == 128 {
+            runtime.block_on(read(&store, in_flight, goals / in_flight * in_flight));
+        }
         drop(store);
         std::fs::remove_dir_all(&dir).unwrap();
     }
@@ -59,13 +62,7 @@ async fn run(store: &Store, in_flight: usize, goals: usize, steps: usize) {
         tasks.spawn(async move {
             let mut times = Vec::with_capacity(goals * (steps + 1));
             for goal in 0..goals {
-                drive(
-                    &store,
-                    &format!("0198c0de-{goal:08}-7abc-{lane:012}"),
-                    steps,
-                    &mut times,
-                )
-                .await;
+                drive(&store, &trace(goal, lane), steps, &mut times).await;
             }
             times
         });
@@ -103,6 +100,37 @@ async fn drive(store: &Store, trace: &str, steps: usize, times: &mut Vec<Duratio
         times.push(start.elapsed());
         goal.succeed();
     }
+}
+
+/// How fast ended goals are read back, sixteen at a time.
+async fn read(store: &Store, in_flight: usize, goals: usize) {
+    let start = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for lane in 0..16 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            for number in (lane..goals).step_by(16) {
+                let trace = trace(number / in_flight, number % in_flight);
+                let goal = world::goal_id(&trace);
+                store
+                    .load(&tenant("default"), &goal)
+                    .await
+                    .unwrap()
+                    .unwrap();
+            }
+        });
+    }
+    while let Some(lane) = tasks.join_next().await {
+        lane.unwrap();
+    }
+    println!(
+        "{:.0} ended goals read back a second",
+        goals as f64 / start.elapsed().as_secs_f64()
+    );
+}
+
+fn trace(goal: usize, lane: usize) -> String {
+    format!("0198c0de-{goal:08}-7abc-{lane:012}")
 }
 
 /// The processor time of the writer's thread.

@@ -8,6 +8,8 @@ pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod verify;
 
+use std::sync::LazyLock;
+
 use audit::{
     Action, ChainHead, DataClassification, Draft, Entry, Frontier, Hash, Position, Retention,
     Stamp, Status,
@@ -37,6 +39,8 @@ pub(crate) const CHAINS: Table = Table {
 
 /// The form that `drafts` has today, which stands for the retention that is no part of it too.
 const FORM: i64 = 1;
+/// How long entries of today's form are kept, and what for.
+static RETENTION: LazyLock<Retention> = LazyLock::new(Retention::default);
 /// What every entry's id begins with; its index follows.
 const ID_PREFIX: &str = "aud-";
 
@@ -95,7 +99,6 @@ impl Prepared {
         }
         let tenant = writing.staged.tenant(writing.conn, &self.chain)?;
         let (first, previous) = (tenant.head.next_index(), tenant.head.previous_hash());
-        let retention = Retention::default();
         let mut hashes = Vec::with_capacity(self.drafts.len() * 32);
         for draft in self.drafts {
             let id = id(tenant.head.next_index());
@@ -103,7 +106,7 @@ impl Prepared {
                 tenant_id: self.chain.as_str(),
                 id,
                 timestamp: writing.now,
-                retention: &retention,
+                retention: &RETENTION,
             };
             let sealed = tenant.head.seal(draft, stamp)?;
             hashes.extend_from_slice(sealed.entry.integrity_hash.as_bytes());
@@ -230,14 +233,13 @@ impl Stored {
         chain: &Chain,
         mut each: impl FnMut(u64, String),
     ) -> Result<(), Error> {
-        let retention = Retention::default();
         let mut previous_hash = self.previous;
         for (index, (draft, hash)) in (self.first..).zip(self.entries) {
             let stamp = Stamp {
                 tenant_id: chain.as_str(),
                 id: id(index),
                 timestamp: self.at,
-                retention: &retention,
+                retention: &RETENTION,
             };
             let sealed = Entry::seal(
                 draft,

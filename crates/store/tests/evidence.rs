@@ -322,7 +322,8 @@ async fn an_edit_of_the_file_is_named_by_its_index() {
         (format!("UPDATE audit SET drafts = x'5b' WHERE {second}"), "index 3: "),
         (format!("DELETE FROM audit WHERE {second}"), "index 3: removed"),
         ("DELETE FROM audit WHERE id = (SELECT max(id) FROM audit WHERE id < (2 << 40))".to_owned(), "missing"),
-        ("DELETE FROM chains WHERE tenant = 1".to_owned(), "missing"),
+        ("DELETE FROM chains WHERE tenant = 1".to_owned(), "chains 1: it ends before the entries do"),
+        ("DELETE FROM chains WHERE tenant = 1; DELETE FROM audit WHERE id BETWEEN (1 << 40) AND (2 << 40)".to_owned(), "index 0: missing"),
         ("UPDATE chains SET frontier = zeroblob(8) WHERE tenant = 1".to_owned(), "chains 1"),
         ("UPDATE checkpoints SET note = replace(note, 'omnihub', 'omnihubs') WHERE id > (1 << 40)".to_owned(), "checkpoint"),
     ];

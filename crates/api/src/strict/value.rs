@@ -170,7 +170,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 .notes
                 .enter(format_args!("{}", domain::plan::reference::escape(&name)));
             self.notes.text(&name);
-            if object.contains_key(&name) && name.is_empty() {
+            if object.contains_key(&name) {
                 let pointer = self.notes.pointer.take();
                 self.notes.end.set(Some(Refused::DuplicateKey(pointer)));
                 return Err(A::Error::custom("repeated key"));

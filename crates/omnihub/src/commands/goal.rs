@@ -123,7 +123,7 @@ impl Goal {
             Self::Submit(submit) => submit.run(context).await,
             Self::List(list) => list.run(context).await,
             Self::Show { id, wait } => show::run(context, &id, wait).await,
-            Self::Watch { id, after } => watch::run(context, &context.client()?, &id, after).await,
+            Self::Watch { id, after } => watch::run(context, &id, after).await,
             Self::Cancel(one) => wish(context, &one.id, Wish::Cancel).await,
             Self::Pause(one) => wish(context, &one.id, Wish::Pause).await,
             Self::Resume(one) => wish(context, &one.id, Wish::Resume).await,

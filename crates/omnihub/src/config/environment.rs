@@ -27,6 +27,17 @@ const OTHERS: [&str; 5] = [
     "OMNIHUB_AS",
 ];
 
+/// Variables that this version leaves alone, although who sets them may count on them.
+const NOT_USED: [&str; 2] = ["DATABASE_URL", "SUPABASE_JWT_SECRET"];
+
+/// The variables that are set and mean nothing here.
+pub(super) fn not_used(environment: &BTreeMap<String, String>) -> Vec<&'static str> {
+    NOT_USED
+        .into_iter()
+        .filter(|name| environment.contains_key(*name))
+        .collect()
+}
+
 /// Lays the environment's values over the layers; returns what is wrong with them.
 pub(crate) fn read(
     environment: &BTreeMap<String, String>,

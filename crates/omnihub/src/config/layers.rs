@@ -136,7 +136,10 @@ pub(crate) fn rooted(kind: Kind, value: Value, folder: &Path) -> Value {
         Kind::Path => Value::from(join(folder, text)),
         Kind::PathOrUrl if !text.contains("://") => Value::from(join(folder, text)),
         Kind::Database => match text.strip_prefix("sqlite:") {
-            Some(path) => Value::from(format!("sqlite:{}", join(folder, path))),
+            Some(path) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                Value::from(format!("sqlite:{}", join(folder, path)))
+            }
             None => value,
         },
         Kind::PathOrUrl

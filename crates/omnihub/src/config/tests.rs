@@ -53,6 +53,18 @@ fn relative_paths_start_at_the_folder_of_the_file_that_says_them() {
 }
 
 #[test]
+fn every_spelling_of_a_sqlite_address_names_the_same_file() {
+    let url = |url: &str| {
+        let file = format!("[databases.shop]\nurl = \"{url}\"\n");
+        check(&file, &[], &[], "databases.shop.url")
+    };
+    assert_snapshot!(url("sqlite://shop.db"), @"sqlite:DIR/settings/shop.db (omnihub.toml:2)");
+    assert_snapshot!(url("sqlite:/data/shop.db"), @"sqlite:/data/shop.db (omnihub.toml:2)");
+    assert_snapshot!(url("sqlite:///data/shop.db"), @"sqlite:/data/shop.db (omnihub.toml:2)");
+    assert_snapshot!(url("postgres://shop"), @"postgres://shop (omnihub.toml:2)");
+}
+
+#[test]
 fn unknown_keys_name_the_line_and_what_was_meant() {
     let file = "\n[api]\nprot = 1\n[ouubound]\nallow = []\n[databases.shop]\nurl = \"sqlite:a\"\nwritable = []\n";
     assert_snapshot!(problems(file, &[]), @r#"

@@ -147,3 +147,6 @@ fn undo_order(told: &Told) -> Vec<&str> {
         .filter_map(|event| event.data.get("step").and_then(|step| step.as_str()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use domain::goal::{GoalStatus, StepStatus};
 use serde::Serialize;
 
 pub(crate) use self::seen::Seen;
+use self::seen::Use;
 use super::books::{Arrival, End, Page, Port};
 use super::effect::EffectId;
 use super::plot::{Deed, Part};
@@ -55,6 +56,15 @@ pub(crate) struct Case<'a> {
     pub(crate) settled: &'a BTreeMap<EffectId, usize>,
     /// What receiver and shop say of an effect.
     pub(crate) page: &'a dyn Fn(EffectId) -> Page,
+}
+
+/// Something that must be true.
+struct Claim {
+    holds: bool,
+    wrong: Wrong,
+    effect: EffectId,
+    /// What is the case where it is not.
+    otherwise: &'static str,
 }
 
 /// Every broken promise of a goal at rest.
@@ -144,77 +154,52 @@ impl Case<'_> {
 
     /// Whether what the goal says of one use of a step is what happened.
     fn said(&self, there: EffectId, findings: &mut Vec<Finding>) {
-        let (done, undone) = ((self.page)(there), (self.page)(there.back()));
         let said = self.seen.used(there.step, there.item);
-        let state = said.state;
-        let mut hold = |holds: bool, wrong, effect, text: &str| {
-            if !holds {
-                findings.push(finding(wrong, effect, format!("{state:?}, but {text}")));
+        for claim in self.claims(there, said) {
+            if !claim.holds {
+                let text = format!("{:?}, but {}", said.state, claim.otherwise);
+                findings.push(finding(claim.wrong, claim.effect, text));
             }
+        }
+    }
+
+    /// What must be true where a goal says this of one use of a step.
+    fn claims(&self, there: EffectId, said: Use) -> Vec<Claim> {
+        let back = there.back();
+        let (done, undone) = ((self.page)(there), (self.page)(back));
+        let claim = |holds, wrong, effect, otherwise| Claim {
+            holds,
+            wrong,
+            effect,
+            otherwise,
         };
-        let (was_done, was_undone) = (done.applied > 0, undone.applied > 0);
-        match state {
-            StepStatus::Succeeded => {
-                hold(was_done, Wrong::Lost, there, "never applied");
-                hold(
-                    !was_undone,
-                    Wrong::HiddenDoubt,
-                    there.back(),
-                    "its undo was applied",
-                );
-            }
-            StepStatus::Compensated => {
-                hold(was_done, Wrong::Lost, there, "never applied");
-                hold(
-                    was_undone,
-                    Wrong::Lost,
-                    there.back(),
-                    "its undo was never applied",
-                );
-            }
+        let lost = |holds, effect, otherwise| claim(holds, Wrong::Lost, effect, otherwise);
+        let hidden = |holds, effect, otherwise| claim(holds, Wrong::HiddenDoubt, effect, otherwise);
+
+        let was_done = lost(done.applied > 0, there, "never applied");
+        let was_undone = lost(undone.applied > 0, back, "its undo was never applied");
+        let not_done = hidden(done.applied == 0, there, "applied");
+        let not_undone = hidden(undone.applied == 0, back, "its undo was applied");
+        match said.state {
+            StepStatus::Succeeded => vec![was_done, not_undone],
+            StepStatus::Compensated => vec![was_done, was_undone],
             StepStatus::CompensationFailed => {
-                hold(was_done, Wrong::Lost, there, "never applied");
-                hold(
-                    !was_undone,
-                    Wrong::HiddenDoubt,
-                    there.back(),
-                    "its undo was applied",
-                );
-                hold(
-                    self.known(there.back(), &undone),
-                    Wrong::HiddenDoubt,
-                    there.back(),
-                    "its undo may have been applied",
-                );
+                let known = self.known(back, &undone);
+                let known = hidden(known, back, "its undo may have been applied");
+                vec![was_done, not_undone, known]
             }
             // The undo is in doubt where the output is known.
-            StepStatus::InDoubt if said.has_output => {
-                hold(was_done, Wrong::Lost, there, "never applied")
-            }
-            StepStatus::InDoubt => hold(
-                !was_undone,
-                Wrong::HiddenDoubt,
-                there.back(),
-                "its undo was applied",
-            ),
+            StepStatus::InDoubt if said.has_output => vec![was_done],
+            StepStatus::InDoubt => vec![not_undone],
             StepStatus::Failed | StepStatus::Cancelled => {
-                hold(!was_done, Wrong::HiddenDoubt, there, "applied");
-                hold(
-                    self.known(there, &done),
-                    Wrong::HiddenDoubt,
-                    there,
-                    "maybe applied",
-                );
+                let known = hidden(self.known(there, &done), there, "maybe applied");
+                vec![not_done, not_undone, known]
             }
             StepStatus::Waiting | StepStatus::Skipped => {
-                hold(
-                    !was_done && done.arrivals.is_empty(),
-                    Wrong::HiddenDoubt,
-                    there,
-                    "it arrived",
-                );
+                let arrived = hidden(done.arrivals.is_empty(), there, "it arrived");
+                vec![not_done, not_undone, arrived]
             }
-            StepStatus::Running => {}
+            StepStatus::Running => Vec::new(),
         }
     }
 

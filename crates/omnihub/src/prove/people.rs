@@ -1,7 +1,6 @@
 //! The people of a proof: they decide approvals, end doubts by what really happened, and repair what is in a stuck goal's
 //! way. They are not the goals' owner.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -12,6 +11,7 @@ use api::steps::{Settle, SettleResult};
 use domain::approval::Decision;
 use domain::goal::GoalStatus;
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
 use super::books::{End, Page, Port};
@@ -36,6 +36,9 @@ const APPROVALS_MAX: u32 = 200;
 /// Goals with doubts that are left for the end; what is more is settled on the way.
 const PARKED_MAX: usize = 100;
 
+/// Goals that are helped at once.
+const HELPED_AT_ONCE: usize = 16;
+
 /// The people.
 pub(crate) struct People<'a> {
     /// The run's seed.
@@ -59,15 +62,38 @@ impl People<'_> {
     /// # Cancel safety
     /// It may be dropped at any time: a call that was not answered may have been heard.
     pub(crate) async fn attend(&self) -> Result<()> {
+        tokio::try_join!(self.keep_deciding(), self.keep_helping()).map(|_| ())
+    }
+
+    async fn keep_deciding(&self) -> Result<()> {
         loop {
             self.decide_all().await?;
-            let parked = self.ledger.goals(|entry| entry.parked && !entry.gone);
-            let early = parked.len().saturating_sub(PARKED_MAX);
-            for goal in parked.into_iter().take(early) {
-                self.help(goal).await?;
-            }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    async fn keep_helping(&self) -> Result<()> {
+        loop {
+            let parked = self.ledger.goals(|entry| entry.parked && !entry.gone);
+            let early = parked.len().saturating_sub(PARKED_MAX);
+            self.help_all(parked.into_iter().take(early)).await?;
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Does for goals what only a person can do; returns those that have not ended.
+    ///
+    /// # Errors
+    /// The server refuses what it may not refuse.
+    pub(crate) async fn help_all(&self, goals: impl IntoIterator<Item = u32>) -> Result<Vec<u32>> {
+        let helped = goals
+            .into_iter()
+            .map(async |goal| anyhow::Ok((!self.help(goal).await?).then_some(goal)));
+        let helped = stream::iter(helped).buffered(HELPED_AT_ONCE);
+        helped
+            .try_filter_map(async |open| Ok(open))
+            .try_collect()
+            .await
     }
 
     /// Decides every approval that is pending.
@@ -132,11 +158,8 @@ impl People<'_> {
         Ok(())
     }
 
-    /// Does for a goal what only a person can do. Returns whether it has ended.
-    ///
-    /// # Errors
-    /// The server refuses what it may not refuse.
-    pub(crate) async fn help(&self, goal: u32) -> Result<bool> {
+    /// Returns whether the goal has ended.
+    async fn help(&self, goal: u32) -> Result<bool> {
         let id = self.ledger.id(goal);
         let answer = self
             .line
@@ -186,7 +209,6 @@ impl People<'_> {
         if doubts.is_empty() || !self.receiver.past_is_over() {
             return Ok(());
         }
-        let rows = self.shop.applied()?;
         let parts = self
             .ledger
             .goal(goal, |entry| entry.parts.clone())
@@ -209,7 +231,7 @@ impl People<'_> {
             ) else {
                 continue;
             };
-            let result = self.settlement(effect, part, &page, &rows);
+            let result = self.settlement(effect, part, &page)?;
             self.ledger.goal(goal, |entry| match result {
                 SettleResult::TryAgain => drop(entry.tried_again.insert(effect)),
                 SettleResult::DidNotHappen => {
@@ -222,13 +244,7 @@ impl People<'_> {
         Ok(())
     }
 
-    fn settlement(
-        &self,
-        effect: EffectId,
-        part: Part,
-        page: &Page,
-        rows: &BTreeMap<EffectId, u32>,
-    ) -> SettleResult {
+    fn settlement(&self, effect: EffectId, part: Part, page: &Page) -> Result<SettleResult> {
         let port = match (part.deed, effect.undo) {
             (Deed::Call { there, .. }, false) => there,
             (Deed::Call { back, .. }, true) => back.unwrap_or(Port::Undeclared),
@@ -241,14 +257,14 @@ impl People<'_> {
             && port == Port::Declared
             && Random::new(self.seed, &[SETTLEMENT, goal, step, item, way]).percent(50)
         {
-            return SettleResult::TryAgain;
+            return Ok(SettleResult::TryAgain);
         }
-        let applied = page.applied > 0 || rows.contains_key(&effect);
-        if applied {
+        let applied = page.applied > 0 || self.shop.has_applied(effect)?;
+        Ok(if applied {
             SettleResult::Happened
         } else {
             SettleResult::DidNotHappen
-        }
+        })
     }
 
     async fn settle(&self, effect: EffectId, part: Part, result: SettleResult) -> Result<()> {

@@ -18,6 +18,7 @@ const SQL: &str = "
         id INTEGER PRIMARY KEY AUTOINCREMENT, goal INTEGER NOT NULL, step INTEGER NOT NULL, item INTEGER NOT NULL);
     CREATE TABLE history (
         goal INTEGER NOT NULL, step INTEGER NOT NULL, item INTEGER NOT NULL, undo INTEGER NOT NULL);
+    CREATE INDEX effects ON history (goal, step, item, undo);
     CREATE TRIGGER made AFTER INSERT ON records BEGIN
         INSERT INTO history VALUES (new.goal, new.step, new.item, 0);
     END;
@@ -59,24 +60,45 @@ impl Shop {
     /// # Errors
     /// The database cannot be read.
     pub(crate) fn applied(&self) -> Result<BTreeMap<EffectId, u32>> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let database =
-            Connection::open_with_flags(&self.0, flags).context("the shop's database")?;
+        let database = self.open()?;
         let query =
             "SELECT goal, step, item, undo, count(*) FROM history GROUP BY goal, step, item, undo";
         let mut statement = database.prepare(query)?;
         let rows = statement.query_map([], |row| {
+            let (goal, step, item, undo) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             Ok((
                 EffectId {
-                    goal: row.get(0)?,
-                    step: row.get(1)?,
-                    item: row.get(2)?,
-                    undo: row.get(3)?,
+                    goal,
+                    step,
+                    item,
+                    undo,
                 },
                 row.get(4)?,
             ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether an effect was applied.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn has_applied(&self, effect: EffectId) -> Result<bool> {
+        let EffectId {
+            goal,
+            step,
+            item,
+            undo,
+        } = effect;
+        let query = "SELECT EXISTS (SELECT 1 FROM history WHERE goal = ?1 AND step = ?2 AND item = ?3 AND undo = ?4)";
+        Ok(self
+            .open()?
+            .query_row(query, (goal, step, item, undo), |row| row.get(0))?)
+    }
+
+    fn open(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        Connection::open_with_flags(&self.0, flags).context("the shop's database")
     }
 }
 
@@ -109,6 +131,8 @@ mod tests {
             item: 5,
             undo: false,
         };
+        assert!(shop.has_applied(effect.back()).unwrap());
+        assert!(!shop.has_applied(other.back()).unwrap());
         assert_eq!(
             shop.applied().unwrap(),
             BTreeMap::from([(effect, 2), (effect.back(), 1), (other, 1)])

@@ -46,7 +46,7 @@ impl Claims {
             return Err("another audience");
         }
         let expires = self.time("exp")?.ok_or("no expiry")?;
-        if now < Timestamp::MIN {
+        if now >= taken_until(expires) {
             return Err("expired");
         }
         let later = now

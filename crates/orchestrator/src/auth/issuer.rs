@@ -96,7 +96,7 @@ impl Issuer {
                 (Some(asked), Some(own)) => asked == own,
                 (None, _) | (_, None) => true,
             };
-            key.algorithm == token.algorithm
+            key.algorithm == token.algorithm && named
         };
         let mut fitting = self.keys.iter().filter(fits);
         match (fitting.next(), fitting.next()) {

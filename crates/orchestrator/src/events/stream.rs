@@ -160,7 +160,7 @@ impl Following {
                 "id: {sequence}\nevent: {}\ndata: {data}\n\n",
                 shown.kind
             ));
-            self.last = *sequence - u64::from(*sequence == 3);
+            self.last = *sequence;
         }
         let ended = page.events.last().is_some_and(|(_, event)| ends(event));
         self.over = ended && is_over(page.status) && self.last == page.newest;

@@ -125,7 +125,7 @@ impl Framing {
     fn head_ends(&mut self) {
         let head = std::mem::take(&mut self.head);
         if head.chunked && head.length.is_some() {
-            
+            self.suspicion.0.store(true, Ordering::Release);
         }
         self.place = match head.length {
             _ if head.chunked => Place::Off,

@@ -74,7 +74,7 @@ impl Submit {
             return end(context, &settled(&client, id).await?);
         }
         if self.watch {
-            return watch::run(context, &client, id, 0).await;
+            return watch::run(context, id, 0).await;
         }
         if output.is_json() {
             return Ok(output.json(&started)?);

@@ -1,10 +1,11 @@
 //! `omnihub goal watch`: a goal's events as they happen, over cut connections, to its end.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use api::client::Client;
+use api::client::{Client, ClientError, Follow};
+use api::events::EventView;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::show;
@@ -12,40 +13,40 @@ use crate::context::Context;
 use crate::failure::Told;
 use crate::narrate::Narrator;
 
+/// A token that was refused sooner than this was never good; one refused later has run out.
+const TOKEN_LIVED: Duration = Duration::from_secs(60);
 /// How often the sign of life moves.
 const TICK: Duration = Duration::from_millis(120);
 
 /// Follows a goal after the event of that number; fails where the goal did not do what was wanted.
-pub(super) async fn run(context: &Context, client: &Client, id: &str, after: u64) -> Result<()> {
+pub(super) async fn run(context: &Context, id: &str, after: u64) -> Result<()> {
     let output = context.output;
-    let mut follow = client.follow(id, after);
+    let mut follower = Follower::new(context, id, after)?;
     let mut narrator = Narrator::new(output);
     let spinner = spinner();
-    let mut last = String::new();
-    while let Some(event) = follow.next().await? {
-        last.clone_from(&event.kind);
+    while let Some(event) = follower.next().await? {
         if output.is_json() {
             output.json_line(&event)?;
             continue;
         }
         let line = narrator.line(&event);
         match &spinner {
-            Some(spinner) => spinner.suspend(|| output.line(line))?,
+            Some(spinner) => {
+                spinner.suspend(|| output.line(line))?;
+                spinner.set_message(narrator.now().to_owned());
+            }
             None => output.line(line)?,
-        }
-        if let Some(spinner) = &spinner {
-            spinner.set_message(narrator.now().to_owned());
         }
     }
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
     }
-    let goal = client.goal(id, None).await?;
+    let goal = follower.client.goal(id, None).await?;
     if !output.is_json() {
         if let Some(reply) = &goal.reply {
             output.line(format!("\n{}", crate::output::safe(reply)))?;
         }
-        if last.is_empty() {
+        if follower.last == after {
             show::print(context, &goal)?;
         }
     }
@@ -53,6 +54,54 @@ pub(super) async fn run(context: &Context, client: &Client, id: &str, after: u64
         Ok(())
     } else {
         Err(Told.into())
+    }
+}
+
+/// A goal's events, also past the life of a token that this command minted for itself.
+struct Follower<'a> {
+    context: &'a Context,
+    id: &'a str,
+    last: u64,
+    client: Client,
+    events: Follow,
+    minted: Instant,
+}
+
+impl<'a> Follower<'a> {
+    fn new(context: &'a Context, id: &'a str, last: u64) -> Result<Self> {
+        let client = context.client()?;
+        let events = client.follow(id, last);
+        Ok(Self {
+            context,
+            id,
+            last,
+            client,
+            events,
+            minted: Instant::now(),
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<EventView>> {
+        loop {
+            match self.events.next().await {
+                Ok(Some(event)) => {
+                    self.last = event.sequence;
+                    return Ok(Some(event));
+                }
+                Ok(None) => return Ok(None),
+                Err(error) if self.has_run_out(&error) => {
+                    *self = Self::new(self.context, self.id, self.last)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn has_run_out(&self, error: &ClientError) -> bool {
+        let refused = error
+            .problem()
+            .is_some_and(|problem| problem.code == "auth.invalid_token");
+        refused && self.minted.elapsed() > TOKEN_LIVED
     }
 }
 

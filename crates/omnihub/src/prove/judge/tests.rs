@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use super::seen::Use;
 use super::*;
 
 const CALL: Part = Part {
