@@ -1,7 +1,7 @@
 # What there is to do, a line each. Everything that CI does is here or in .ci/run.
 export CARGO_INCREMENTAL := 0
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench generate serve
+.PHONY: help demo test check prove bench generate serve
 
 help: ## Say what there is to do
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ test: ## Install what the tests need, then run them all
 
 check: ## Format, lints (warnings denied) and the rules of the house
 	cargo fmt --all --check && cargo clippy --workspace --all-targets --release --locked -- -D warnings && cargo test --release --locked -p xtask
+
+prove: ## Kill this very binary 200 times under load and count what was doubled, lost or hidden
+	cargo run --release --locked -p omnihub -- prove crash --kills 200
 
 bench: ## Measure speed and memory of this very binary; minutes, on a quiet machine
 	cargo bench --locked -p omnihub --bench speed

@@ -197,8 +197,10 @@ impl Runner {
     }
 
     fn decide(&mut self, inputs: &[Input], now: Moment, gate: &Gate, leave: Leave<'_>) -> Turn {
-        let mut turn = Turn::default();
-        turn.notifies = leave.notifies;
+        let mut turn = Turn {
+            notifies: leave.notifies,
+            ..Turn::default()
+        };
         for (id, person) in std::mem::take(&mut self.wishes) {
             self.inbox_read = self.inbox_read.max(id);
             self.feed(&Input::Person(person), now, &mut turn);

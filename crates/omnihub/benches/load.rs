@@ -92,22 +92,26 @@ pub(crate) async fn closed(
     until: Until,
 ) -> Sample {
     let body = kind.goal(steps);
-    run(server, in_flight, until, "prefer: wait=60\r\n", &body, 200).await
+    run(
+        server,
+        in_flight,
+        until,
+        ("prefer: wait=60\r\n", &body, 200),
+    )
+    .await
 }
 
 /// A burst of goals that are accepted and not started.
 pub(crate) async fn accepts(server: &Server, goals: usize, in_flight: usize) -> Sample {
     let body = Kind::Respond.goal(3);
-    run(server, in_flight, Until::Goals(goals), "", &body, 202).await
+    run(server, in_flight, Until::Goals(goals), ("", &body, 202)).await
 }
 
 async fn run(
     server: &Server,
     in_flight: usize,
     until: Until,
-    prefer: &str,
-    body: &str,
-    expected: u16,
+    (prefer, body, expected): (&str, &str, u16),
 ) -> Sample {
     let left = Rc::new(Cell::new(match until {
         Until::Goals(goals) => goals,

@@ -45,7 +45,7 @@ fn killed_servers_double_nothing_lose_nothing_and_hide_nothing() {
 
 #[test]
 fn an_unwritten_journal_is_noticed() {
-    let (ran, report) = crash("4", &["--sabotage", "journal"]);
+    let (ran, report) = crash("6", &["--sabotage", "journal"]);
     assert_eq!(ran.code, 1, "{report:#}");
     assert!(
         count(&report, "lost") + count(&report, "doubled") > 0,
@@ -55,14 +55,14 @@ fn an_unwritten_journal_is_noticed() {
 
 #[test]
 fn a_key_that_changes_is_noticed() {
-    let (ran, report) = crash("4", &["--sabotage", "key"]);
+    let (ran, report) = crash("6", &["--sabotage", "key"]);
     assert_eq!(ran.code, 1, "{report:#}");
     assert!(count(&report, "doubled") > 0, "{report:#}");
 }
 
 #[test]
 fn an_undo_that_is_only_said_is_noticed() {
-    let (ran, report) = crash("4", &["--sabotage", "undo"]);
+    let (ran, report) = crash("6", &["--sabotage", "undo"]);
     assert_eq!(ran.code, 1, "{report:#}");
     assert!(count(&report, "lost") > 0, "{report:#}");
 }

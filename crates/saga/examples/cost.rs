@@ -46,6 +46,9 @@ fn main() {
         line("fan-out, all in flight", size, &fan_out(size));
     }
     for size in SIZES {
+        line("fan-out, tried twice", size, &fan_out(size));
+    }
+    for size in SIZES {
         line("fan-out, approvals", size, &approvals(size));
     }
 }
@@ -58,6 +61,9 @@ fn line(name: &str, size: usize, plan: &Value) {
     for _ in 0..rounds {
         let mut goal = Goal::new(plan, size);
         let began = Instant::now();
+        if name.ends_with("twice") {
+            goal.back_off();
+        }
         goal.carry_out(all_in_flight);
         doing += began.elapsed();
         let began = Instant::now();
@@ -112,6 +118,25 @@ impl Goal {
     fn give(&mut self, input: &Input) {
         self.tell(input);
         while self.tell(&Input::Continue) {}
+    }
+
+    /// Starts everything and has it fail once, so that all of it rests and may start again.
+    fn back_off(&mut self) {
+        let mut flying = Vec::new();
+        while let Some(start) = self.saga.ready(self.now).into_iter().next() {
+            flying.push(start.at.clone());
+            self.give(&Input::Start(start));
+        }
+        for at in flying {
+            let result = Outcome::transient("http.busy", "later");
+            self.give(&Input::Outcome(Ended {
+                at,
+                undo: false,
+                attempt: 1,
+                result,
+                jitter: 0,
+            }));
+        }
     }
 
     /// Runs what is ready, one after the other or all at once; the last step is left to be cancelled.

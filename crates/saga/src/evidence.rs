@@ -101,6 +101,12 @@ fn of_effect(saga: &Saga, kind: &EventKind) -> Option<Draft> {
                     .with("generation", *generation),
             )
         }
+        _ => of_end(saga, kind),
+    }
+}
+
+fn of_end(saga: &Saga, kind: &EventKind) -> Option<Draft> {
+    match kind {
         // Neither a timer nor a fan-out over nothing is an effect.
         EventKind::StepSucceeded { at, attempt, .. } if *attempt == 0 || is_timer(saga, at) => None,
         EventKind::StepSucceeded {
@@ -139,9 +145,9 @@ fn of_effect(saga: &Saga, kind: &EventKind) -> Option<Draft> {
             code,
             ..
         } => {
-            let draft =
-                effect(saga, Action::EFFECT_ENDED, (at, *undo, *attempt))?.status(Status::Unknown);
-            Some(draft.with("in_doubt", true).with("code", code.as_str()))
+            let draft = effect(saga, Action::EFFECT_ENDED, (at, *undo, *attempt))?;
+            let draft = draft.status(Status::Unknown).with("in_doubt", true);
+            Some(draft.with("code", code.as_str()))
         }
         _ => None,
     }

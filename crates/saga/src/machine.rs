@@ -215,7 +215,8 @@ impl Saga {
             .values()
             .filter_map(|waits| waits.first())
             .filter(|(time, _)| *time <= clock)
-            .map(|(_, work)| *work);
+            .map(|(_, work)| *work)
+            .filter(|work| self.has_way(*work));
         let fresh = self
             .ready
             .values()
@@ -251,6 +252,15 @@ impl Saga {
         let backoff = waits.filter_map(|waits| after(waits, clock)).min();
         let next = [expiry, timer, backoff].into_iter().flatten().min();
         next.map(|time| later(time, self.times.paused_total))
+    }
+
+    /// Whether nothing is in flight that a work must wait for: a compensation runs alone.
+    fn has_way(&self, work: Work) -> bool {
+        let undoing = |slot| self.in_flight.contains(&Work { slot, undo: true });
+        if work.undo {
+            return self.in_flight.is_empty();
+        }
+        !self.unwind.active.is_some_and(undoing)
     }
 
     /// Whether any attempt may start.

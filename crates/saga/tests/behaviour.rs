@@ -18,7 +18,13 @@ fn a_fan_out_over_nothing_leaves_nothing_to_undo() {
           "compensation": { "tool": "put" } },
         { "id": "last", "tool": "put", "after": ["each"] },
     ] }));
-    let scene = scene.runs("find", false, Outcome::Succeeded { output: json!({ "items": [] }) });
+    let scene = scene.runs(
+        "find",
+        false,
+        Outcome::Succeeded {
+            output: json!({ "items": [] }),
+        },
+    );
     let scene = scene.wishes(cancel());
     assert_eq!(scene.saga.status(), GoalStatus::Cancelled);
     assert_eq!(scene.saga.compensation(), (0, 0));
@@ -30,7 +36,9 @@ fn an_undo_whose_input_is_not_there_is_a_persons_to_make_good() {
         { "id": "pay", "tool": "send", "compensation": { "tool": "put", "input": { "id": { "$result": "/id" } } } },
         { "id": "last", "tool": "look", "after": ["pay"] },
     ] }));
-    let scene = scene.runs("pay", false, cut()).wishes(settle("pay", Settlement::Happened));
+    let scene = scene
+        .runs("pay", false, cut())
+        .wishes(settle("pay", Settlement::Happened));
     let scene = scene.wishes(cancel()).given(&start("pay", true));
     assert_eq!(scene.saga.status(), GoalStatus::Stuck);
     assert_eq!(last(&scene), "goal_stuck compensation.failed");
@@ -41,14 +49,21 @@ fn an_undo_whose_input_is_not_there_is_a_persons_to_make_good() {
 #[test]
 fn an_undo_that_is_tried_again_waits_for_the_one_under_way() {
     let scene = Scene::of(&two_undoable());
-    let mut scene = scene.runs("a", false, succeeded()).runs("b", false, succeeded()).wishes(cancel());
+    let mut scene = scene
+        .runs("a", false, succeeded())
+        .runs("b", false, succeeded())
+        .wishes(cancel());
     for _ in 0..5 {
         scene = scene.runs("b", true, cut()).pass(10_000);
     }
-    let scene = scene.start("a", true).wishes(settle("b", Settlement::TryAgain));
+    let scene = scene
+        .start("a", true)
+        .wishes(settle("b", Settlement::TryAgain));
     assert!(scene.saga.ready(scene.now).is_empty());
     assert!(scene.saga.decide(&start("b", true), scene.now).is_empty());
-    let scene = scene.ends("a", true, succeeded()).runs("b", true, succeeded());
+    let scene = scene
+        .ends("a", true, succeeded())
+        .runs("b", true, succeeded());
     assert_eq!(scene.saga.status(), GoalStatus::Cancelled);
     assert_eq!(scene.saga.compensation(), (2, 2));
 }
@@ -56,24 +71,48 @@ fn an_undo_that_is_tried_again_waits_for_the_one_under_way() {
 #[test]
 fn a_first_attempt_that_failed_does_not_contradict_the_second_that_succeeded() {
     let mut scene = one("put", 1).runs("pay", false, cut());
-    scene = scene.wishes(settle("pay", Settlement::TryAgain)).runs("pay", false, succeeded());
+    scene = scene
+        .wishes(settle("pay", Settlement::TryAgain))
+        .runs("pay", false, succeeded());
     assert_eq!(scene.saga.status(), GoalStatus::Completed);
-    assert!(scene.saga.decide(&ended("pay", false, 1, Outcome::transient("http.busy", "no")), scene.now).is_empty());
+    assert!(
+        scene
+            .saga
+            .decide(
+                &ended("pay", false, 1, Outcome::transient("http.busy", "no")),
+                scene.now
+            )
+            .is_empty()
+    );
 }
 
 #[test]
 fn an_old_answer_says_nothing_of_what_was_tried_after_it() {
     let scene = one("book", 3).runs("pay", false, cut()).pass(10_000);
-    let scene = scene.start("pay", false).given(&answered("pay", false, 2, Answer::DidNotHappen)).pass(10_000);
+    let scene = scene
+        .start("pay", false)
+        .given(&answered("pay", false, 2, Answer::DidNotHappen))
+        .pass(10_000);
     let scene = scene.runs("pay", false, cut());
-    assert_eq!(scene.saga.status(), GoalStatus::Waiting, "nobody knows of the third attempt");
-    assert!(scene.saga.decide(&answered("pay", false, 2, Answer::DidNotHappen), scene.now).is_empty());
+    assert_eq!(
+        scene.saga.status(),
+        GoalStatus::Waiting,
+        "nobody knows of the third attempt"
+    );
+    assert!(
+        scene
+            .saga
+            .decide(&answered("pay", false, 2, Answer::DidNotHappen), scene.now)
+            .is_empty()
+    );
 }
 
 #[test]
 fn a_question_that_was_not_put_answers_nothing() {
     let scene = one("book", 3).runs("pay", false, cut()).pass(10_000);
-    let scene = scene.runs("pay", false, Outcome::transient("not_started", "too late")).pass(10_000);
+    let scene = scene
+        .runs("pay", false, Outcome::transient("not_started", "too late"))
+        .pass(10_000);
     let scene = scene.start("pay", false);
     assert_eq!(last(&scene), "step_started pay 3 ask");
 }
@@ -81,15 +120,24 @@ fn a_question_that_was_not_put_answers_nothing() {
 #[test]
 fn nothing_is_ready_once_a_step_has_failed() {
     let mut scene = Scene::of(&two_undoable()).start("a", false);
-    scene.tell(&ended("a", false, 1, Outcome::permanent("http.refused", "no")));
+    scene.tell(&ended(
+        "a",
+        false,
+        1,
+        Outcome::permanent("http.refused", "no"),
+    ));
     assert!(scene.saga.ready(scene.now).is_empty());
     assert!(scene.saga.decide(&start("b", false), scene.now).is_empty());
 }
 
 #[test]
 fn a_late_undo_is_believed_after_a_retry() {
-    let scene = one_undoable().runs("pay", false, succeeded()).wishes(cancel());
-    let scene = scene.runs("pay", true, Outcome::permanent("http.refused", "no")).wishes(Wish::RetryGoal);
+    let scene = one_undoable()
+        .runs("pay", false, succeeded())
+        .wishes(cancel());
+    let scene = scene
+        .runs("pay", true, Outcome::permanent("http.refused", "no"))
+        .wishes(Wish::RetryGoal);
     let scene = scene.given(&ended("pay", true, 1, succeeded()));
     assert_eq!(scene.saga.status(), GoalStatus::Cancelled);
     assert_eq!(scene.saga.compensation(), (1, 1));
@@ -102,21 +150,47 @@ fn each_item_of_a_fan_out_is_settled_by_itself() {
         { "id": "mail", "tool": "send", "input": { "to": { "$item": "" } },
           "for_each": { "items": { "$step": "find", "path": "/items" }, "max": 5 } },
     ] });
-    let mut scene = Scene::of(&plan).runs("find", false, Outcome::Succeeded { output: json!({ "items": [1, 2] }) });
+    let mut scene = Scene::of(&plan).runs(
+        "find",
+        false,
+        Outcome::Succeeded {
+            output: json!({ "items": [1, 2] }),
+        },
+    );
     for item in [0, 1] {
-        let at = StepItem { item: Some(item), ..at("mail") };
-        scene.give(&Input::Start(Start { at, undo: false, tool: String::new() }));
+        let at = StepItem {
+            item: Some(item),
+            ..at("mail")
+        };
+        scene.give(&Input::Start(Start {
+            at,
+            undo: false,
+            tool: String::new(),
+        }));
     }
     let scene = scene.given(&Input::Recover { jitter: 0 });
-    assert_eq!(scene.saga.refusal(&settle("mail", Settlement::Happened)), Some(Refusal::NotInDoubt));
+    assert_eq!(
+        scene.saga.refusal(&settle("mail", Settlement::Happened)),
+        Some(Refusal::NotInDoubt)
+    );
     let second = Wish::Settle {
-        at: StepItem { item: Some(1), ..at("mail") },
+        at: StepItem {
+            item: Some(1),
+            ..at("mail")
+        },
         result: Settlement::Happened,
         output: None,
         reason: None,
     };
     let scene = scene.wishes(second);
-    let states: Vec<_> = scene.saga.step_state("mail").unwrap().items().iter().map(|item| item.status).collect();
+    let states: Vec<_> = scene
+        .saga
+        .step_state("mail")
+        .unwrap()
+        .items()
+        .iter()
+        .map(|item| item.status)
+        .collect();
     assert_eq!(states, [StepStatus::InDoubt, StepStatus::Succeeded]);
 }
 
@@ -139,7 +213,9 @@ fn a_goal_whose_plan_was_erased_does_not_end_by_itself() {
 
 #[test]
 fn an_undo_that_is_contradicted_and_repaired_counts_once() {
-    let mut scene = one_undoable().runs("pay", false, succeeded()).wishes(cancel());
+    let mut scene = one_undoable()
+        .runs("pay", false, succeeded())
+        .wishes(cancel());
     for _ in 0..5 {
         scene = scene.runs("pay", true, cut()).pass(10_000);
     }
@@ -155,19 +231,30 @@ fn an_undo_that_is_contradicted_and_repaired_counts_once() {
 
 #[test]
 fn all_attempts_of_an_effect_share_a_key_and_a_retry_after_a_proven_failure_does_not() {
-    let scene = one_undoable().runs("pay", false, succeeded()).wishes(cancel()).start("pay", true);
+    let scene = one_undoable()
+        .runs("pay", false, succeeded())
+        .wishes(cancel())
+        .start("pay", true);
     let key = |scene: &Scene| scene.saga.pending().next().unwrap().call.key;
     let first = key(&scene);
-    let scene = scene.ends("pay", true, Outcome::transient("http.busy", "later")).pass(10_000).start("pay", true);
+    let scene = scene
+        .ends("pay", true, Outcome::transient("http.busy", "later"))
+        .pass(10_000)
+        .start("pay", true);
     assert_eq!(key(&scene), first);
-    let scene = scene.given(&Input::Recover { jitter: 0 }).start("pay", true);
+    let scene = scene
+        .given(&Input::Recover { jitter: 0 })
+        .start("pay", true);
     assert_eq!(key(&scene), first, "a crash keeps the key");
     let proven = Outcome::Failed {
         kind: domain::outcome::FailureKind::Permanent,
         proof: domain::outcome::Proof::Key,
         error: domain::outcome::ToolError::new("row.changed", "no"),
     };
-    let scene = scene.ends("pay", true, proven).wishes(Wish::RetryGoal).start("pay", true);
+    let scene = scene
+        .ends("pay", true, proven)
+        .wishes(Wish::RetryGoal)
+        .start("pay", true);
     assert_ne!(key(&scene), first);
 }
 
@@ -177,14 +264,27 @@ fn a_pause_and_a_hold_keep_every_clock_still() {
     let due = scene.saga.deadline(scene.now).unwrap();
     let mut held = scene.clone().pass(700_000);
     held.now.held += 700_000_000;
-    assert_eq!(held.saga.deadline(held.now), Some(due), "the goal's clock stands still");
+    assert_eq!(
+        held.saga.deadline(held.now),
+        Some(due),
+        "the goal's clock stands still"
+    );
     assert!(held.saga.decide(&Input::Tick, held.now).is_empty());
-    let paused = scene.wishes(Wish::PauseGoal).pass(700_000).wishes(Wish::ResumeGoal);
+    let paused = scene
+        .wishes(Wish::PauseGoal)
+        .pass(700_000)
+        .wishes(Wish::ResumeGoal);
     assert!(paused.saga.decide(&Input::Tick, paused.now).is_empty());
     let paused = paused.pass(600_000);
     assert_eq!(paused.saga.decide(&Input::Tick, paused.now).len(), 1);
-    let approval = paused.saga.step_state("pay").unwrap().items()[0].approval.clone().unwrap();
-    assert_eq!(paused.saga.approval_expires(&approval.id, paused.now), Some(paused.now.at));
+    let approval = paused.saga.step_state("pay").unwrap().items()[0]
+        .approval
+        .clone()
+        .unwrap();
+    assert_eq!(
+        paused.saga.approval_expires(&approval.id, paused.now),
+        Some(paused.now.at)
+    );
 }
 
 fn one(tool: &str, attempts: u32) -> Scene {
@@ -207,7 +307,12 @@ fn two_undoable() -> Value {
 }
 
 fn settle(step: &str, result: Settlement) -> Wish {
-    Wish::Settle { at: at(step), result, output: None, reason: None }
+    Wish::Settle {
+        at: at(step),
+        result,
+        output: None,
+        reason: None,
+    }
 }
 
 fn cancel() -> Wish {

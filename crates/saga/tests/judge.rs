@@ -222,16 +222,7 @@ impl Judge {
                 ..
             } => {
                 let act = self.design.act(at, true);
-                self.flying.remove(&act);
-                if failure.kind == FailureClass::Unknown {
-                    self.maybe.insert(act);
-                } else if retry_in_ms.is_none() {
-                    self.maybe.remove(&act);
-                }
-                if retry_in_ms.is_none() {
-                    self.undoing = None;
-                    self.failed.insert(act);
-                }
+                self.undo_attempt_failed(act, failure.kind, retry_in_ms.is_none());
             }
             EventKind::StepSkipped { at, .. } => {
                 self.skipped.insert(self.design.act(at, false).place);
@@ -286,6 +277,26 @@ impl Judge {
         }
     }
 
+    fn undo_attempt_failed(&mut self, act: Act, kind: FailureClass, last: bool) {
+        self.flying.remove(&act);
+        if kind == FailureClass::Unknown {
+            self.maybe.insert(act);
+        } else if last {
+            self.maybe.remove(&act);
+        }
+        if last {
+            self.undoing = None;
+            self.undo_failed(act);
+        }
+    }
+
+    /// The undo of what did not happen is nobody's loss.
+    fn undo_failed(&mut self, act: Act) {
+        if self.done.contains(&act.opposite()) {
+            self.failed.insert(act);
+        }
+    }
+
     fn settled(&mut self, act: Act, result: Settlement, contradicts: bool) {
         self.doubts.remove(&act);
         self.failed.remove(&act);
@@ -304,7 +315,7 @@ impl Judge {
             (Settlement::DidNotHappen, true) => {
                 self.undone.remove(&act);
                 self.maybe.remove(&act);
-                self.failed.insert(act);
+                self.undo_failed(act);
             }
             (Settlement::Undone, false) | (Settlement::TryAgain, _) => {}
         }

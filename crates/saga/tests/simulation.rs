@@ -8,6 +8,7 @@ mod life;
 mod person;
 mod plans;
 mod random;
+mod weather;
 
 use std::time::Instant;
 

@@ -18,6 +18,32 @@ pub(crate) fn text(kind: &EventKind) -> String {
         EventKind::CancelRequested { emergency, .. } => {
             join(name, &[flag(*emergency, "emergency")])
         }
+        EventKind::ApprovalAsked {
+            at,
+            reason,
+            expires_in_seconds,
+            ..
+        } => join(
+            name,
+            &[
+                place(at),
+                format!("({})", word(reason)),
+                format!("for {expires_in_seconds}s"),
+            ],
+        ),
+        EventKind::ApprovalGranted { at, .. }
+        | EventKind::ApprovalRefused { at, .. }
+        | EventKind::ApprovalExpired { at, .. } => join(name, &[place(at)]),
+        EventKind::UnwindingStarted { reason }
+        | EventKind::GoalFailed { reason }
+        | EventKind::GoalStuck { reason } => join(name, std::slice::from_ref(&reason.code)),
+        _ => attempt_text(kind),
+    }
+}
+
+fn attempt_text(kind: &EventKind) -> String {
+    let name = kind.name();
+    match kind {
         EventKind::StepStarted {
             at,
             attempt,
@@ -57,6 +83,28 @@ pub(crate) fn text(kind: &EventKind) -> String {
                 retry(*retry_in_ms),
             ],
         ),
+        EventKind::CompensationStarted {
+            at,
+            attempt,
+            generation,
+            ask,
+            ..
+        } => join(
+            name,
+            &[
+                place(at),
+                attempt.to_string(),
+                format!("generation {generation}"),
+                flag(*ask, "ask"),
+            ],
+        ),
+        _ => doubt_text(kind),
+    }
+}
+
+fn doubt_text(kind: &EventKind) -> String {
+    let name = kind.name();
+    match kind {
         EventKind::StepSkipped { at, reason } => join(name, &[place(at), word(reason)]),
         EventKind::StepInDoubt {
             at,
@@ -97,40 +145,7 @@ pub(crate) fn text(kind: &EventKind) -> String {
                 ],
             )
         }
-        EventKind::ApprovalAsked {
-            at,
-            reason,
-            expires_in_seconds,
-            ..
-        } => join(
-            name,
-            &[
-                place(at),
-                format!("({})", word(reason)),
-                format!("for {expires_in_seconds}s"),
-            ],
-        ),
-        EventKind::ApprovalGranted { at, .. }
-        | EventKind::ApprovalRefused { at, .. }
-        | EventKind::ApprovalExpired { at, .. } => join(name, &[place(at)]),
-        EventKind::UnwindingStarted { reason }
-        | EventKind::GoalFailed { reason }
-        | EventKind::GoalStuck { reason } => join(name, &[reason.code.clone()]),
-        EventKind::CompensationStarted {
-            at,
-            attempt,
-            generation,
-            ask,
-            ..
-        } => join(
-            name,
-            &[
-                place(at),
-                attempt.to_string(),
-                format!("generation {generation}"),
-                flag(*ask, "ask"),
-            ],
-        ),
+        _ => name.to_owned(),
     }
 }
 

@@ -118,7 +118,7 @@ impl World {
     fn refusal(&self, effect: &Effect) -> Outcome {
         let act = self.act(effect);
         let happened = self.happened(act, &effect.call.key) || self.posted.contains(&act);
-        let proof = if happened || effect.call.attempt % 2 == 0 {
+        let proof = if happened || effect.call.attempt.is_multiple_of(2) {
             Proof::Attempt
         } else {
             Proof::Key

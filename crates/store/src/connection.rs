@@ -14,8 +14,6 @@ use crate::wal;
 
 /// Bytes of a page; 4,096 wrote least per commit of one goal and as little as larger ones per full batch.
 const PAGE_BYTES: i64 = 4_096;
-/// Pages in the write-ahead log before it is copied into the database: 16 MiB, where a longer log gained nothing.
-const CHECKPOINT_PAGES: i64 = 4_096;
 /// KiB of the writer's page cache: the working set of a hundred thousand open goals.
 const WRITER_CACHE_KIB: i64 = 32_768;
 /// KiB of a reader's page cache.
@@ -29,10 +27,14 @@ const HEADER_BYTES: usize = 100;
 /// How every database begins (SQLite file format §1.2).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Opens the connection that writes; `durable` is off in proofs only.
-pub(crate) fn open_writer(path: &Path, durable: bool) -> Result<Connection, Error> {
+/// Looks at the files before SQLite does.
+pub(crate) fn check(path: &Path) -> Result<(), Error> {
     check_header(path)?;
-    wal::check(&path.with_extension("db-wal"))?;
+    wal::check(&path.with_extension("db-wal"))
+}
+
+/// Opens a connection that writes; `durable` is off in proofs only.
+pub(crate) fn open_writer(path: &Path, durable: bool) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -46,12 +48,8 @@ pub(crate) fn open_writer(path: &Path, durable: bool) -> Result<Connection, Erro
         false => set(&conn, "synchronous", "OFF", 0)?,
     }
     set(&conn, "foreign_keys", 1, 1)?;
-    set(
-        &conn,
-        "wal_autocheckpoint",
-        CHECKPOINT_PAGES,
-        CHECKPOINT_PAGES,
-    )?;
+    // The copier does that.
+    set(&conn, "wal_autocheckpoint", 0, 0)?;
     set(&conn, "cache_size", -WRITER_CACHE_KIB, -WRITER_CACHE_KIB)?;
     // What is deleted or erased is overwritten where that costs no further page.
     set(&conn, "secure_delete", "FAST", 2)?;

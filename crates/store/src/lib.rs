@@ -11,6 +11,7 @@ mod approvals;
 mod check;
 mod connection;
 mod controls;
+mod copier;
 mod erase;
 mod error;
 mod evidence;

@@ -7,6 +7,7 @@ use domain::digest::{GoalKey, InstallationSecret};
 use domain::id::{GoalId, TenantId};
 use tokio::sync::watch;
 
+use crate::copier::{Copier, LOG_PAGES};
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::lock::Lock;
@@ -42,6 +43,8 @@ pub struct Proof {
     pub sabotage_journal: bool,
     /// Commits without syncing (`synchronous=OFF`).
     pub no_sync: bool,
+    /// Copies the log into the database after so many pages, for proofs that are to meet it soon.
+    pub log_pages: Option<u32>,
 }
 
 impl StoreConfig {
@@ -75,18 +78,23 @@ impl Store {
         let lock = Lock::take(&config.dir)?;
         config.check_proof()?;
         let path = config.dir.join(DATABASE);
-        let conn = connection::open_writer(&path, !config.proof.no_sync)?;
+        connection::check(&path)?;
+        let durable = !config.proof.no_sync;
+        let mut conn = connection::open_writer(&path, durable)?;
         schema::migrate(&conn, &path)?;
         let installation = Installation::open(&conn, &config.dir)?;
         keys::create_dir(&config.dir.join("checkpoints"))?;
         keys::sync_dir(&config.dir)?;
         check::quick(&conn)?;
         let state = State::read(&conn)?;
+        let own = connection::open_writer(&path, durable)?;
+        let copier = Copier::start(&mut conn, own, config.proof.log_pages.unwrap_or(LOG_PAGES))?;
         let shared = Arc::new(Shared::new(&config.dir, installation, state.gate().clone()));
         let readers = Arc::new(Readers::new(path, Arc::clone(&shared)));
         let space = Space::new(config.dir, config.reserve_mb);
         let sabotage = config.proof.sabotage_journal;
         let writer = Writer::start(Start {
+            copier,
             conn,
             state,
             shared: Arc::clone(&shared),
@@ -195,8 +203,10 @@ impl StoreConfig {
             } => "sabotage_journal",
             Proof { no_sync: true, .. } => "no_sync",
             Proof {
-                sabotage_journal: false,
-                no_sync: false,
+                log_pages: Some(_), ..
+            } => "log_pages",
+            Proof {
+                log_pages: None, ..
             } => return Ok(()),
         };
         let marker = self.dir.join(PROOF_MARKER);

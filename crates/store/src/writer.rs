@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::copier::Copier;
 use crate::error::Error;
 use crate::fault;
 use crate::lock::Lock;
@@ -56,6 +57,7 @@ pub(crate) struct Writer {
 
 /// What the thread is started with.
 pub(crate) struct Start {
+    pub(crate) copier: Copier,
     pub(crate) conn: Connection,
     pub(crate) state: State,
     pub(crate) shared: Arc<Shared>,
@@ -154,6 +156,7 @@ impl Start {
                     self.state.publish(&self.shared);
                     fault::hit("committed");
                     group.drain(..).for_each(|request| request.answer(None));
+                    self.copier.committed(&self.conn);
                 }
                 Some(error) => self.lose(&mut group, &error),
             }
@@ -289,11 +292,11 @@ fn is_io(error: &rusqlite::Error) -> bool {
 }
 
 /// Ends the process: what the disk holds is not known, and only reading it anew can tell (DESIGN law 4).
-fn end_process(error: &Error) -> ! {
+pub(crate) fn end_process(error: &Error) -> ! {
     let source = std::error::Error::source(error)
         .map(|source| format!(": {source}"))
         .unwrap_or_default();
-    eprintln!("the store cannot commit, so the process ends: {error}{source}");
+    eprintln!("the store cannot write, so the process ends: {error}{source}");
     std::process::abort()
 }
 

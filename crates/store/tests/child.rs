@@ -71,6 +71,9 @@ fn is_no_test_but_the_process_that_others_end() {
     config.proof = Proof {
         no_sync: std::env::var("STORE_NO_SYNC").is_ok(),
         sabotage_journal: std::env::var("STORE_SABOTAGE").is_ok(),
+        log_pages: std::env::var("STORE_LOG_PAGES")
+            .ok()
+            .map(|pages| pages.parse().unwrap()),
     };
     match mode.as_str() {
         "work" => runtime.block_on(work(&Store::open(config).unwrap())),

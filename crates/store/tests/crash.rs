@@ -122,14 +122,16 @@ fn nothing_answered_is_lost_wherever_the_process_ends() {
         ("commit", 11),
         ("committed", 1),
         ("committed", 12),
+        ("copy", 1),
+        ("copied", 1),
+        ("copied", 2),
     ];
     for (name, count) in points {
         let dir = tempfile::tempdir().unwrap();
-        let done = child::run(
-            "work",
-            dir.path(),
-            &[("OMNIHUB_FAULT", &format!("{name}:{count}"))],
-        );
+        std::fs::write(dir.path().join("prove-run"), "").unwrap();
+        let fault = format!("{name}:{count}");
+        let environment = [("OMNIHUB_FAULT", fault.as_str()), ("STORE_LOG_PAGES", "40")];
+        let done = child::run("work", dir.path(), &environment);
         assert!(
             !done.status.success(),
             "{name}:{count} was never reached: {:?}",

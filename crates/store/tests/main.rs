@@ -17,6 +17,7 @@ mod crash;
 mod damage;
 mod evidence;
 mod golden;
+mod limiting;
 mod listing;
 mod opening;
 mod outbox;

@@ -1,3 +1,5 @@
+//! Which files are playbooks, and which line is named where one is not.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! What schemas say of values, and of templates whose references are not known yet.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -58,10 +58,10 @@ pub(super) async fn run(engine: Engine, seat: Seat, mut runner: Runner, turned: 
                 }
             },
         };
-        if engine.shared.seats.was_rung(&seat.goal) {
-            if let Err(error) = runner.read_inbox().await {
-                return give_up(&engine, seat, &error);
-            }
+        if engine.shared.seats.was_rung(&seat.goal)
+            && let Err(error) = runner.read_inbox().await
+        {
+            return give_up(&engine, seat, &error);
         }
         turned = match runner.turn(&news, leave(&engine)).await {
             Ok(turned) => turned,

@@ -1,10 +1,13 @@
 //! `omnihub demo`: a travel desk, three goals in plain words, then the proof. Exit 0 only if all is as promised.
 
+use std::path::Path;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use api::client::Client;
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::context::Context;
 use crate::demo::desk::Desk;
@@ -16,6 +19,9 @@ use crate::failure;
 use crate::identity::{self, Persona};
 use crate::output::{Output, Tone};
 
+/// Who submits, and who decides; both might decide, but nobody on their own goal.
+const CLERK: &str = "tomas:operator";
+const SUPERVISOR: &str = "ingrid:operator";
 /// How long the tokens of `--keep` are good.
 const TOKEN_TTL: Duration = Duration::from_secs(12 * 3_600);
 /// Longest wait for the duty desk's mails, which are sent beside the goals.
@@ -31,55 +37,48 @@ pub(crate) struct Demo {
     keep: bool,
 }
 
+/// A desk whose goals have been played, and what still runs.
+struct Stage {
+    desk: Desk,
+    services: Services,
+    server: Server,
+    /// Whether all was as promised.
+    kept: bool,
+}
+
 impl Demo {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .build()?
-            .block_on(self.play(context.output))
+            .build()?;
+        runtime.block_on(self.play(context.output))
     }
 
     async fn play(self, output: Output) -> Result<()> {
-        let begun = Instant::now();
+        let mut interrupted = pin!(interrupted()?);
         let folder = tempfile::Builder::new().prefix("omnihub-demo-").tempdir()?;
-        let services = Services::start(format!("Bearer {}", random_hex()?)).await?;
-        let desk = Desk::lay_out(folder.path(), &services)?;
-        let server = Server::start(&desk, &services).await?;
-        output.line(output.paint(Tone::Strong, "A travel desk, on this machine alone"))?;
-        output.line(format!(
-            "  server    {} (ready after {} ms)",
-            server.address,
-            server.ready_after.as_millis()
-        ))?;
-        output.line(format!(
-            "  payments  http://{}, wants a token, honours idempotency keys",
-            services.payments.address
-        ))?;
-        output.line(format!(
-            "  airline   http://{}, has withdrawn flight {WITHDRAWN}",
-            services.airline.address
-        ))?;
-
-        let cast = cast(&desk, &server)?;
-        let found = story::tell(
-            &cast,
-            "find flights from Lisbon to Oslo on 2026-12-03",
-            output,
-        )
-        .await?;
-        let booked = story::tell(&cast, "book flight OS 417 for ana@example.com", output).await?;
-        let undone = story::tell(&cast, "book flight OS 902 for ben@example.com", output).await?;
-        let goals = [&found, &booked, &undone];
-
-        let kept = promises(&desk, &services, goals, output).await?
-            & verified(&desk, &server, output).await?;
-        summary(goals, begun.elapsed(), output)?;
+        // Whichever comes first; a play that is dropped ends its server.
+        let stage = tokio::select! {
+            stage = perform(folder.path(), output) => stage?,
+            () = &mut interrupted => bail!("interrupted"),
+        };
+        let Stage {
+            desk,
+            services,
+            mut server,
+            kept,
+        } = stage;
         if !kept {
             return Err(failure::Told.into());
         }
         if self.keep {
-            return keep(&desk, server, output).await;
+            invite(&desk, &server, output)?;
+            // Both arms are cancel safe: a signal or an end that was not taken is not lost.
+            tokio::select! {
+                () = &mut interrupted => {}
+                ended = server.ended() => bail!("the server ended with {}", ended?),
+            }
         }
         server.stop().await?;
         services.stop().await;
@@ -87,14 +86,56 @@ impl Demo {
     }
 }
 
-/// The clerk who submits and the supervisor who decides; both might decide, but nobody on their own goal.
+/// Plays the three goals and holds them against the world.
+async fn perform(folder: &Path, output: Output) -> Result<Stage> {
+    let begun = Instant::now();
+    let services = Services::start(format!("Bearer {}", random_hex()?)).await?;
+    let desk = Desk::lay_out(folder, &services)?;
+    let server = Server::start(&desk, &services).await?;
+    let (payments, airline) = (services.payments.address, services.airline.address);
+    output.line(output.paint(Tone::Strong, "A travel desk, on this machine alone"))?;
+    output.line(format!(
+        "  server    {} (ready after {} ms)",
+        server.address,
+        server.ready_after.as_millis()
+    ))?;
+    output.line(format!(
+        "  payments  http://{payments}, wants a token, honours idempotency keys"
+    ))?;
+    output.line(format!(
+        "  airline   http://{airline}, has withdrawn flight {WITHDRAWN}"
+    ))?;
+
+    let cast = cast(&desk, &server)?;
+    let found = story::tell(
+        &cast,
+        "find flights from Lisbon to Oslo on 2026-12-03",
+        output,
+    )
+    .await?;
+    let booked = story::tell(&cast, "book flight OS 417 for ana@example.com", output).await?;
+    let undone = story::tell(&cast, "book flight OS 902 for ben@example.com", output).await?;
+    let goals = [&found, &booked, &undone];
+
+    let as_promised = promises(&desk, &services, goals, output).await?;
+    let verified = verified(&desk, &server, output).await?;
+    summary(goals, begun.elapsed(), output)?;
+    Ok(Stage {
+        desk,
+        services,
+        server,
+        kept: as_promised && verified,
+    })
+}
+
+/// The clerk and the supervisor, each with a token.
 fn cast(desk: &Desk, server: &Server) -> Result<Cast> {
     let client = |who: &str| -> Result<Client> {
         Ok(Client::new(&server.address, Some(&token(desk, who)?))?)
     };
     Ok(Cast {
-        clerk: client("tomas:operator")?,
-        supervisor: client("ingrid:operator")?,
+        clerk: client(CLERK)?,
+        supervisor: client(SUPERVISOR)?,
     })
 }
 
@@ -213,41 +254,44 @@ fn summary(goals: [&Told; 3], took: Duration, output: Output) -> Result<()> {
     Ok(output.line(format!("\nall in all {:.2} s", took.as_secs_f64()))?)
 }
 
-/// Leaves everything running until somebody interrupts.
-async fn keep(desk: &Desk, mut server: Server, output: Output) -> Result<()> {
-    let (clerk, supervisor) = (
-        token(desk, "tomas:operator")?,
-        token(desk, "ingrid:operator")?,
-    );
-    let url = &server.address;
+/// Says how to go on by hand.
+fn invite(desk: &Desk, server: &Server, output: Output) -> Result<()> {
+    let (clerk, supervisor) = (token(desk, CLERK)?, token(desk, SUPERVISOR)?);
+    let (url, data_dir) = (&server.address, desk.data_dir().display().to_string());
+    let omnihub = std::env::args()
+        .next()
+        .unwrap_or_else(|| "omnihub".to_owned());
     output.line(format!(
         "\n{}",
         output.paint(Tone::Strong, "▶ Still running; Ctrl-C ends it")
     ))?;
+    output.line(format!("  address     {url}"))?;
+    output.line(format!("  folder      {}", desk.folder().display()))?;
+    output.line(format!("  clerk       {clerk}"))?;
+    output.line(format!("  supervisor  {supervisor}\n"))?;
     output.line(format!(
-        "  address     {url}\n  folder      {}",
-        desk.folder().display()
+        "  export OMNIHUB_URL={url} OMNIHUB_DATA_DIR={data_dir}"
     ))?;
     output.line(format!(
-        "  clerk       {clerk}\n  supervisor  {supervisor}\n"
+        "  {omnihub} goal submit --watch \"book flight {FLIGHT} for {BEN}\" --as {CLERK}"
     ))?;
-    output.line(format!("  omnihub goal submit --watch \"book flight {FLIGHT} for {BEN}\" --url {url} --token {clerk}"))?;
-    output.line(format!(
-        "  omnihub approval list --url {url} --token {supervisor}"
-    ))?;
-    output.line(format!(
-        "  omnihub goal list --q {ANA} --url {url} --token {clerk}"
-    ))?;
-    // Both arms are cancel safe: a signal or an end that was not taken is not lost.
-    let ended = tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => { interrupted?; None }
-        ended = server.ended() => Some(ended?),
-    };
-    match ended {
-        // The terminal has told the server too; a second signal would end it before it has drained.
-        None => server.ended().await.map(|_| ()),
-        Some(status) => bail!("the server ended with {status}"),
-    }
+    output.line(format!("  {omnihub} approval list --as {SUPERVISOR}"))?;
+    Ok(output.line(format!("  {omnihub} goal list --q {ANA} --as {CLERK}"))?)
+}
+
+/// Ends with the first signal that asks the process to stop; they are taken from now on.
+fn interrupted() -> Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    Ok(async move {
+        // Both arms are cancel safe: a signal that was not taken is not lost.
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn random_hex() -> Result<String> {

@@ -44,6 +44,8 @@ impl Server {
             .env("PAYMENT_TOKEN", &services.token)
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log)?)
+            // A Ctrl-C of the terminal reaches the demo alone, which then ends the server in good order.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .context("the server could not be started")?;

@@ -7,11 +7,12 @@ use api::approvals::ApprovalQuery;
 use domain::approval::{ApprovalStatus, Decision};
 use domain::goal::GoalStatus;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 
 use super::books::Page;
 use super::effect::EffectId;
-use super::judge::{Case, Seen, judge};
-use super::ledger::Ledger;
+use super::judge::{Case, Finding, Seen, Wrong, judge};
+use super::ledger::{Entry, Ledger};
 use super::line::Line;
 use super::plot::{Deed, Part};
 use super::receiver::Receiver;
@@ -43,6 +44,8 @@ pub(crate) struct Sitting {
     pub(crate) doubts: u32,
     /// Changes that were applied.
     pub(crate) applied: u64,
+    /// When each write began that a kill interrupted.
+    pub(crate) writes_interrupted: Vec<Timestamp>,
 }
 
 impl Court<'_> {
@@ -56,13 +59,19 @@ impl Court<'_> {
         let seen = goals.into_iter().map(|goal| self.fetch(goal));
         let seen = futures_util::stream::iter(seen).buffered(AT_ONCE);
         let seen: Vec<_> = seen.try_collect().await?;
-        // What really happened is read last: a goal that was at rest when it was fetched still is.
         let rows = self.shop.applied()?;
         for (goal, seen) in seen {
             let Some(seen) = seen else { continue };
             *sitting.statuses.entry(seen.status).or_default() += 1;
-            if seen.is_at_rest() {
-                self.judge(goal, &seen, &rows, &mut sitting);
+            if !seen.is_at_rest() {
+                continue;
+            }
+            let findings = self.judge(goal, &seen, &rows, &mut sitting);
+            // What really happened was read after the goal was: it counts if the goal has not moved meanwhile.
+            if !findings.is_empty() && self.fetch(goal).await?.1 == Some(seen) {
+                findings
+                    .into_iter()
+                    .for_each(|finding| self.ledger.find(finding));
             }
         }
         Ok(sitting)
@@ -90,64 +99,60 @@ impl Court<'_> {
         }
     }
 
-    fn judge(&self, goal: u32, seen: &Seen, rows: &BTreeMap<EffectId, u32>, sitting: &mut Sitting) {
+    fn judge(
+        &self,
+        goal: u32,
+        seen: &Seen,
+        rows: &BTreeMap<EffectId, u32>,
+        sitting: &mut Sitting,
+    ) -> Vec<Finding> {
         sitting.doubts += u32::try_from(seen.doubts().count()).unwrap_or(u32::MAX);
         let page = |effect: EffectId| {
             let page = self.receiver.books.page(effect);
-            Page {
-                applied: page.applied + rows.get(&effect).copied().unwrap_or(0),
-                ..page
-            }
+            let applied = page.applied + rows.get(&effect).copied().unwrap_or(0);
+            Page { applied, ..page }
         };
-        let (parts, settled, cancelled) = self
-            .ledger
-            .goal(goal, |entry| {
-                (entry.parts.clone(), entry.settled.clone(), entry.cancelled)
-            })
-            .unwrap_or_default();
-        for finding in judge(&Case {
-            goal,
-            parts: &parts,
-            seen,
-            settled: &settled,
-            page: &page,
-        }) {
-            self.ledger.find(finding);
-        }
-        if cancelled && seen.status == GoalStatus::Completed {
-            self.ledger
-                .lost(goal, "its cancellation was answered, and it is completed");
-        }
-        for (step, part) in (0..).zip(&parts) {
+        let notes = self.ledger.read();
+        let entry = usize::try_from(goal)
+            .ok()
+            .and_then(|goal| notes.goals.get(goal));
+        let Some(Entry {
+            parts,
+            settled,
+            cancelled,
+            ..
+        }) = entry
+        else {
+            return Vec::new();
+        };
+        for (step, part) in (0..).zip(parts) {
             for item in 0..part.uses() {
-                self.weigh(
-                    EffectId {
-                        goal,
-                        step,
-                        item,
-                        undo: false,
-                    },
-                    *part,
-                    (seen, &page),
-                    sitting,
-                );
+                let effect = EffectId {
+                    goal,
+                    step,
+                    item,
+                    undo: false,
+                };
+                weigh(effect, *part, (seen, &page), sitting);
             }
         }
-    }
-
-    /// Counts what an effect changed, and which kill a write met: a write that was tried again was interrupted.
-    fn weigh(
-        &self,
-        effect: EffectId,
-        part: Part,
-        (seen, page): (&Seen, &dyn Fn(EffectId) -> Page),
-        sitting: &mut Sitting,
-    ) {
-        sitting.applied += u64::from(page(effect).applied) + u64::from(page(effect.back()).applied);
-        let used = seen.used(effect.step, effect.item);
-        if let (Deed::Row, 2.., Some(started)) = (part.deed, used.attempts, used.started_at) {
-            self.ledger.write().write_was_hit(started);
+        let mut findings = judge(&Case {
+            goal,
+            parts,
+            seen,
+            settled,
+            page: &page,
+        });
+        if *cancelled && seen.status == GoalStatus::Completed {
+            let text = "its cancellation was answered, and it is completed".to_owned();
+            findings.push(Finding {
+                wrong: Wrong::Lost,
+                goal,
+                effect: None,
+                text,
+            });
         }
+        findings
     }
 
     /// Holds every decision that was answered against what the approvals say now.
@@ -195,8 +200,8 @@ impl Court<'_> {
 
     fn forgotten(&self, approval: &str, now: &str) {
         let text = format!("the decision on {approval} was answered, and it is {now}");
-        self.ledger.find(super::judge::Finding {
-            wrong: super::judge::Wrong::Lost,
+        self.ledger.find(Finding {
+            wrong: Wrong::Lost,
             goal: 0,
             effect: None,
             text,
@@ -209,5 +214,19 @@ fn stands(decision: Decision, status: ApprovalStatus) -> bool {
     match decision {
         Decision::Grant => !matches!(status, ApprovalStatus::Pending | ApprovalStatus::Refused),
         Decision::Refuse => status == ApprovalStatus::Refused,
+    }
+}
+
+/// Counts what an effect changed, and when a write began that was tried again: it was interrupted by a kill.
+fn weigh(
+    effect: EffectId,
+    part: Part,
+    (seen, page): (&Seen, &dyn Fn(EffectId) -> Page),
+    sitting: &mut Sitting,
+) {
+    sitting.applied += u64::from(page(effect).applied) + u64::from(page(effect.back()).applied);
+    let used = seen.used(effect.step, effect.item);
+    if let (Deed::Row, 2.., Some(started)) = (part.deed, used.attempts, used.started_at) {
+        sitting.writes_interrupted.push(started);
     }
 }

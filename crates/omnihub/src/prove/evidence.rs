@@ -1,9 +1,11 @@
 //! The evidence of a run: exported early while servers are being killed, and verified at the end by this very binary, in
 //! the data directory and as an export, each held to extend what was exported early.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use api::client::ClientError;
 use serde_json::Value;
 
@@ -24,39 +26,36 @@ pub(crate) struct Verified {
 ///
 /// # Errors
 /// The file cannot be written, or the server refuses.
-pub(crate) async fn export(line: &Line, file: &Path) -> Result<()> {
+pub(crate) async fn export(line: &Line, path: &Path) -> Result<()> {
     let answer = line.ask(async |clients| {
         let mut export = clients.auditor.audit_export().await?;
-        let mut bytes = Vec::new();
-        loop {
-            match export.chunk().await {
-                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                Ok(None) => return Ok(bytes),
-                Err(source) => {
-                    return Err(ClientError::Unreachable {
-                        address: clients.auditor.address().to_owned(),
-                        source,
-                    });
-                }
+        let unreachable = |source| {
+            let address = clients.auditor.address().to_owned();
+            ClientError::Unreachable { address, source }
+        };
+        // An export that breaks off is begun anew.
+        let mut file = match File::create(path) {
+            Ok(file) => BufWriter::new(file),
+            Err(error) => return Ok(Err(error)),
+        };
+        while let Some(chunk) = export.chunk().await.map_err(unreachable)? {
+            if let Err(error) = file.write_all(&chunk) {
+                return Ok(Err(error));
             }
         }
+        Ok(file.flush())
     });
-    let bytes = answer
-        .await?
-        .result
-        .map_err(|problem| anyhow::anyhow!("no export: {}: {}", problem.code, problem.detail))?;
-    std::fs::write(file, bytes).with_context(|| format!("{} cannot be written", file.display()))
+    let written = answer.await?.result;
+    let written =
+        written.map_err(|problem| anyhow!("no export: {}: {}", problem.code, problem.detail))?;
+    written.with_context(|| format!("{} cannot be written", path.display()))
 }
 
-/// Verifies the data directory and a fresh export; `early`: an export that both must extend.
+/// Verifies the data directory and a fresh export; both must extend the `early` export.
 ///
 /// # Errors
 /// This binary cannot be run, or the export fails.
-pub(crate) async fn verify(
-    ground: &Ground,
-    line: &Line,
-    early: Option<&PathBuf>,
-) -> Result<Verified> {
+pub(crate) async fn verify(ground: &Ground, line: &Line, early: &Path) -> Result<Verified> {
     let late = ground.file("audit.jsonl");
     export(line, &late).await?;
     let mut verified = Verified::default();
@@ -74,15 +73,14 @@ pub(crate) async fn verify(
 }
 
 /// Entries that were verified, and what is wrong.
-async fn run(what: &Path, early: Option<&PathBuf>) -> Result<(u64, Vec<String>)> {
+async fn run(what: &Path, early: &Path) -> Result<(u64, Vec<String>)> {
     let mut command = command()?;
     command
         .kill_on_drop(true)
         .args(["audit", "verify", "--json"])
-        .arg(what);
-    if let Some(early) = early {
-        command.arg("--since").arg(early);
-    }
+        .arg(what)
+        .arg("--since")
+        .arg(early);
     let output = command
         .output()
         .await

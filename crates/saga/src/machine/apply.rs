@@ -67,7 +67,6 @@ impl Saga {
     /// Changes the state by an event of one use of a step.
     fn absorb_step(&mut self, slot: Slot, at: &StepItem, kind: &EventKind, moment: Moment) {
         let forth = Work { slot, undo: false };
-        let back = Work { slot, undo: true };
         match kind {
             EventKind::StepStarted {
                 attempt,
@@ -80,7 +79,7 @@ impl Saga {
                 self.drop_expiry(slot);
                 let clock = self.clock(moment);
                 let timer = wait_ms.map(|wait| WorkPhase::Timer(later(clock, millis(wait))));
-                self.admitted(forth, *attempt, input.as_ref(), *ask, moment);
+                self.admitted(forth, (*attempt, *ask), input.as_ref(), moment);
                 self.set_phase(forth, timer.unwrap_or(WorkPhase::InFlight));
                 self.set_status(slot, StepStatus::Running);
             }
@@ -103,14 +102,7 @@ impl Saga {
                 }
             }
             EventKind::StepSkipped { .. } => self.item_skipped(slot, moment),
-            EventKind::StepInDoubt {
-                undo,
-                attempt,
-                error,
-                ..
-            } => {
-                self.doubted(Work { slot, undo: *undo }, *attempt, error.as_ref(), moment);
-            }
+            EventKind::StepInDoubt { .. } => self.doubted(slot, kind, moment),
             EventKind::StepSettled { .. } => self.settled(slot, at, kind, moment),
             EventKind::ApprovalAsked { .. } => self.asked(slot, kind, moment),
             EventKind::ApprovalGranted { .. } => {
@@ -125,6 +117,27 @@ impl Saga {
                 self.decided(slot, ApprovalStatus::Expired);
                 self.item_failed(slot, &at.step, "approval.expired", moment);
             }
+            EventKind::CompensationStarted { .. }
+            | EventKind::CompensationSucceeded { .. }
+            | EventKind::CompensationFailed { .. } => self.absorb_undo(slot, kind, moment),
+            EventKind::GoalAccepted { .. }
+            | EventKind::PlanAdopted { .. }
+            | EventKind::GoalPaused { .. }
+            | EventKind::GoalResumed { .. }
+            | EventKind::CancelRequested { .. }
+            | EventKind::GoalCancelled {}
+            | EventKind::RetryRequested { .. }
+            | EventKind::UnwindingStarted { .. }
+            | EventKind::GoalCompleted { .. }
+            | EventKind::GoalFailed { .. }
+            | EventKind::GoalStuck { .. } => {}
+        }
+    }
+
+    /// Changes the state by an event of one compensation.
+    fn absorb_undo(&mut self, slot: Slot, kind: &EventKind, moment: Moment) {
+        let back = Work { slot, undo: true };
+        match kind {
             EventKind::CompensationStarted {
                 attempt,
                 generation,
@@ -134,7 +147,7 @@ impl Saga {
             } => {
                 self.take_undo(slot);
                 self.unwind.active = Some(slot);
-                self.admitted(back, *attempt, input.as_ref(), *ask, moment);
+                self.admitted(back, (*attempt, *ask), input.as_ref(), moment);
                 if let Some(item) = self.item_mut(slot) {
                     item.back.generation = *generation;
                 }
@@ -153,17 +166,7 @@ impl Saga {
                     None => self.compensation_failed(slot),
                 }
             }
-            EventKind::GoalAccepted { .. }
-            | EventKind::PlanAdopted { .. }
-            | EventKind::GoalPaused { .. }
-            | EventKind::GoalResumed { .. }
-            | EventKind::CancelRequested { .. }
-            | EventKind::GoalCancelled {}
-            | EventKind::RetryRequested { .. }
-            | EventKind::UnwindingStarted { .. }
-            | EventKind::GoalCompleted { .. }
-            | EventKind::GoalFailed { .. }
-            | EventKind::GoalStuck { .. } => {}
+            _ => {}
         }
     }
 
@@ -183,9 +186,8 @@ impl Saga {
     fn admitted(
         &mut self,
         work: Work,
-        attempt: u32,
+        (attempt, ask): (u32, bool),
         input: Option<&Payload>,
-        ask: bool,
         moment: Moment,
     ) {
         let own = self.own_input(work);
@@ -240,7 +242,17 @@ impl Saga {
         self.set_phase(work, WorkPhase::Backoff(until));
     }
 
-    fn doubted(&mut self, work: Work, attempt: u32, error: Option<&Payload>, moment: Moment) {
+    fn doubted(&mut self, slot: Slot, kind: &EventKind, moment: Moment) {
+        let EventKind::StepInDoubt {
+            undo,
+            attempt,
+            error,
+            ..
+        } = kind
+        else {
+            return;
+        };
+        let work = Work { slot, undo: *undo };
         if work.undo {
             self.unwind.active = None;
         }
@@ -249,10 +261,10 @@ impl Saga {
             return;
         };
         item.status = StepStatus::InDoubt;
-        item.error = error.cloned();
+        item.error = error.clone();
         let unknown = &mut item.work_mut(work.undo).unknown;
-        if !unknown.contains(&attempt) {
-            unknown.push(attempt);
+        if !unknown.contains(attempt) {
+            unknown.push(*attempt);
         }
     }
 

@@ -254,19 +254,12 @@ impl Saga {
         self.in_flight
             .iter()
             .filter_map(|work| {
-                let at = self.step_item(work.slot)?;
                 let attempt = self.item(work.slot)?.work(work.undo).attempt;
                 let error = ToolError::new(
                     INTERRUPTED,
                     "the process that carried it out ended before its outcome was known",
                 );
-                self.ruled(
-                    *work,
-                    at,
-                    attempt,
-                    Outcome::Unknown { error },
-                    (jitter, now),
-                )
+                self.ruled(*work, attempt, Outcome::Unknown { error }, (jitter, now))
             })
             .collect()
     }

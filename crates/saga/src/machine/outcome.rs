@@ -4,7 +4,7 @@ use domain::goal::StepStatus;
 use domain::outcome::{Answer, FailureKind, Outcome, Proof, ToolError};
 
 use super::{Phase, Saga, Work};
-use crate::event::{EventKind, FailureClass, Settlement, Settler, StepItem};
+use crate::event::{EventKind, Failure, FailureClass, Settlement, Settler, StepItem};
 use crate::input::Ended;
 use crate::moment::Moment;
 use crate::payload::Payload;
@@ -23,17 +23,15 @@ impl Saga {
         let Some(state) = self.item(slot).map(|item| item.work(ended.undo)) else {
             return Vec::new();
         };
-        let at = ended.at.clone();
         let event = if state.phase == WorkPhase::InFlight && state.attempt == ended.attempt {
             self.ruled(
                 work,
-                at,
                 ended.attempt,
                 ended.result.clone(),
                 (ended.jitter, now),
             )
         } else {
-            self.late(work, at, ended)
+            self.late(work, ended.at.clone(), ended)
         };
         event.into_iter().collect()
     }
@@ -75,12 +73,12 @@ impl Saga {
     pub(super) fn ruled(
         &self,
         work: Work,
-        at: StepItem,
         attempt: u32,
         outcome: Outcome,
         (jitter, now): (u32, Moment),
     ) -> Option<EventKind> {
-        let state = self.item(work.slot)?.work(work.undo);
+        let item = self.item(work.slot)?;
+        let state = item.work(work.undo);
         let outcome = match outcome {
             // The question was not put; that says nothing of what it asks about.
             Outcome::Failed {
@@ -102,11 +100,17 @@ impl Saga {
             },
             attempts_max: self.attempts_max(work),
             doubtful: !state.unknown.is_empty(),
-            unwanted: !work.undo && (self.phase != Phase::Running || self.failure.is_some()),
+            unwanted: if work.undo {
+                // What it undoes turned out not to have happened.
+                item.order.is_none()
+            } else {
+                self.phase != Phase::Running || self.failure.is_some()
+            },
             jitter: if interrupted { 0 } else { jitter },
             now: now.at,
         };
-        let event = match rule(&known, outcome) {
+        let at = self.step_item(work.slot)?;
+        Some(match rule(&known, outcome) {
             Ruling::Success(output) if work.undo => EventKind::CompensationSucceeded {
                 at,
                 attempt,
@@ -117,15 +121,13 @@ impl Saga {
                 attempt,
                 output: Payload::new(&self.key, output),
             },
-            Ruling::Again(kind, error, wait) => self.failed_event(
-                work,
-                at,
-                attempt,
-                (kind, error),
-                Some(u64::try_from(wait.as_millis()).unwrap_or(0)),
-            ),
+            Ruling::Again(kind, error, wait) => {
+                let wait = u64::try_from(wait.as_millis()).unwrap_or(0);
+                let failure = self.failure_of(kind, error);
+                failed(work, at, attempt, (failure, Some(wait)))
+            }
             Ruling::Failure(kind, error) => {
-                self.failed_event(work, at, attempt, (kind, error), None)
+                failed(work, at, attempt, (self.failure_of(kind, error), None))
             }
             Ruling::Doubt(error) => {
                 let code = error.code.clone();
@@ -138,33 +140,7 @@ impl Saga {
                     error,
                 }
             }
-        };
-        Some(event)
-    }
-
-    fn failed_event(
-        &self,
-        work: Work,
-        at: StepItem,
-        attempt: u32,
-        (kind, error): (FailureClass, ToolError),
-        retry_in_ms: Option<u64>,
-    ) -> EventKind {
-        let failure = self.failure_of(kind, error);
-        if work.undo {
-            return EventKind::CompensationFailed {
-                at,
-                attempt,
-                failure,
-                retry_in_ms,
-            };
-        }
-        EventKind::StepFailed {
-            at,
-            attempt,
-            failure,
-            retry_in_ms,
-        }
+        })
     }
 
     /// An outcome of an attempt that is no longer in flight: it settles a doubt, adds what nobody expected, or agrees.
@@ -280,6 +256,29 @@ impl Saga {
                 | StepStatus::CompensationFailed => Belief::Happened,
             },
         })
+    }
+}
+
+/// The failure of an attempt; without a wait it was the last.
+fn failed(
+    work: Work,
+    at: StepItem,
+    attempt: u32,
+    (failure, retry_in_ms): (Failure, Option<u64>),
+) -> EventKind {
+    if work.undo {
+        return EventKind::CompensationFailed {
+            at,
+            attempt,
+            failure,
+            retry_in_ms,
+        };
+    }
+    EventKind::StepFailed {
+        at,
+        attempt,
+        failure,
+        retry_in_ms,
     }
 }
 

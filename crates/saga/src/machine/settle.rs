@@ -45,10 +45,7 @@ impl Saga {
         match result {
             Settlement::Happened => self.item_succeeded(slot, output, (true, moment)),
             Settlement::DidNotHappen => {
-                self.forget_failed_undo(slot);
-                if let Some(order) = self.item(slot).and_then(|item| item.order) {
-                    self.unwind.forget(order);
-                }
+                self.forget_success(slot);
                 self.failed_after_doubt(slot, at, StepStatus::Failed, moment);
             }
             Settlement::Undone => {

@@ -45,7 +45,7 @@ impl Saga {
             return false;
         }
         match self.phase_of(work) {
-            Some(WorkPhase::Backoff(until)) => until <= self.clock(now),
+            Some(WorkPhase::Backoff(until)) => until <= self.clock(now) && self.has_way(work),
             Some(WorkPhase::Idle) if work.undo => self.next_undo() == Some(work.slot),
             Some(WorkPhase::Idle) => self.is_ready(work.slot),
             _ => false,
@@ -63,14 +63,10 @@ impl Saga {
         let item = self.item(work.slot)?;
         let state = item.work(work.undo);
         let attempt = state.attempt + 1;
-        if let Some(asked) = item
-            .approval
-            .as_ref()
-            .filter(|_| !work.undo && state.attempt == 0)
+        let asked = item.approval.as_ref();
+        if !work.undo && attempt == 1 && asked.is_some_and(|asked| asked.expires <= self.clock(now))
         {
-            if asked.expires <= self.clock(now) {
-                return self.expired(work.slot);
-            }
+            return self.expired(work.slot);
         }
         if !state.unknown.is_empty() && self.safe_until(work).is_some_and(|until| now.at >= until) {
             let code = "effect.window_over".to_owned();

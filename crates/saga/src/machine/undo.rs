@@ -99,6 +99,11 @@ impl Saga {
 
     pub(super) fn compensation_failed(&mut self, slot: Slot) {
         self.undo_over(slot);
+        if self.item(slot).is_some_and(|item| item.order.is_none()) {
+            // What turned out not to have happened needs no undo.
+            self.set_status(slot, StepStatus::Failed);
+            return;
+        }
         if self
             .item(slot)
             .is_some_and(|item| item.status == StepStatus::Compensated)
@@ -109,6 +114,22 @@ impl Saga {
         if self.unwind.failed.insert(slot) {
             let ancestors = self.ancestors(slot.place);
             self.unwind.bar(ancestors);
+        }
+    }
+
+    /// What was done turns out not to have happened: from here on its undo is not wanted.
+    pub(super) fn forget_success(&mut self, slot: Slot) {
+        self.forget_failed_undo(slot);
+        let Some(item) = self.item_mut(slot) else {
+            return;
+        };
+        let resting =
+            matches!(item.back.phase, WorkPhase::Backoff(_)) && item.back.unknown.is_empty();
+        if let Some(order) = item.order.take() {
+            self.unwind.forget(order);
+        }
+        if resting {
+            self.undo_over(slot);
         }
     }
 

@@ -70,10 +70,15 @@ impl Saga {
         let unknown = self
             .item(work.slot)
             .is_some_and(|item| !item.work(work.undo).unknown.is_empty());
+        let never_happened = self
+            .item(work.slot)
+            .is_some_and(|item| item.order.is_none());
         match result {
             Settlement::TryAgain if unknown && self.class_of(work).0 == EffectClass::AtMostOnce => {
                 Some(Refusal::RepeatUnsafe)
             }
+            // The undo of what did not happen is not wanted.
+            Settlement::TryAgain if work.undo && never_happened => Some(Refusal::ResultDoesNotFit),
             Settlement::TryAgain | Settlement::Undone => None,
             Settlement::Happened | Settlement::DidNotHappen if doubted => None,
             Settlement::Happened | Settlement::DidNotHappen => Some(Refusal::ResultDoesNotFit),

@@ -161,7 +161,8 @@ impl Stage {
     fn give(&mut self, input: &Input) -> bool {
         let from = self.scene.journal.len();
         self.scene.tell(input);
-        for event in self.scene.journal[from..].to_vec() {
+        for place in from..self.scene.journal.len() {
+            let event = self.scene.journal[place].clone();
             if let Err(law) = self.judge.read(&event) {
                 panic!("{law}\n{}", self.trace());
             }

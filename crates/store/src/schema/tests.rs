@@ -1,3 +1,5 @@
+//! Which stores a migration takes on, and which it refuses.
+
 use super::*;
 
 const PATH: &str = "store.db";

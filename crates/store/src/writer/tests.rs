@@ -1,3 +1,5 @@
+//! What the writer does with a group of requests.
+
 use audit::{Action, Draft};
 
 use crate::error::Error;

@@ -1,3 +1,5 @@
+//! What is wrong with plans that cannot work, place by place.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! When a condition holds.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What needs what, on plans small enough to see it.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

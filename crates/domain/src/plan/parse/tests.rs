@@ -1,3 +1,5 @@
+//! Which documents are plans, and what is said of the others.
+
 use proptest::prelude::*;
 use serde_json::json;
 

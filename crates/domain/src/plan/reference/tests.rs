@@ -1,3 +1,5 @@
+//! What is a reference and what only looks like one.
+
 use proptest::prelude::*;
 use serde_json::json;
 

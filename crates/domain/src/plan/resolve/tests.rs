@@ -1,3 +1,5 @@
+//! Which values templates become.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Which words mean which playbook, and which mean none.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -12,6 +12,8 @@ use jiff::Timestamp;
 pub(crate) struct Seen {
     /// Where it stands.
     pub(crate) status: GoalStatus,
+    /// When anything happened last.
+    pub(crate) updated_at: Timestamp,
     /// Each use of each step, by the numbers of step and item.
     pub(crate) uses: BTreeMap<(u32, u32), Use>,
 }
@@ -46,6 +48,7 @@ impl Seen {
         }
         Self {
             status: view.status,
+            updated_at: view.updated_at,
             uses,
         }
     }

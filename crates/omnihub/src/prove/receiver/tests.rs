@@ -1,3 +1,5 @@
+//! The receiver on a real socket: it logs every arrival and applies what its script says.
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

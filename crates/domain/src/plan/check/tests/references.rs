@@ -1,3 +1,5 @@
+//! What is wrong with what a plan refers to.
+
 use super::*;
 
 #[test]
