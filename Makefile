@@ -10,10 +10,10 @@ demo: ## Build and run a small travel desk: three goals, live, then the proof
 	cargo run --release --locked -p omnihub -- demo
 
 test: ## Install what the tests need, then run them all
-	.ci/tools && cargo test --release --locked --workspace
+	.ci/tools && cargo test --locked --workspace
 
 check: ## Format, lints (warnings denied) and the rules of the house
-	cargo fmt --all --check && cargo clippy --workspace --all-targets --release --locked -- -D warnings && cargo test --release --locked -p xtask
+	cargo fmt --all --check && cargo clippy --workspace --all-targets --locked -- -D warnings && cargo test --locked -p xtask
 
 prove: ## Kill this very binary 200 times under load and count what was doubled, lost or hidden
 	cargo run --release --locked -p omnihub -- prove crash --kills 200
