@@ -69,6 +69,59 @@ fn an_undo_that_is_tried_again_waits_for_the_one_under_way() {
 }
 
 #[test]
+fn an_undo_that_rests_waits_for_the_question_of_another_step() {
+    let scene = Scene::of(&two_undoable())
+        .runs("a", false, succeeded())
+        .start("b", false)
+        .wishes(cancel());
+    let mut scene = scene.ends("b", false, cut());
+    for _ in 0..2 {
+        scene = scene.pass(10_000).runs("b", false, cut());
+    }
+    let busy = Outcome::transient("http.busy", "later");
+    let scene = scene
+        .runs("a", true, busy)
+        .wishes(settle("b", Settlement::TryAgain));
+    let scene = scene.start("b", false).pass(10_000);
+    assert!(scene.saga.ready(scene.now).is_empty());
+    assert!(scene.saga.decide(&start("a", true), scene.now).is_empty());
+}
+
+#[test]
+fn what_turns_out_not_to_have_happened_is_not_undone() {
+    let mail = json!({ "steps": [
+        { "id": "mail", "tool": "send", "compensation": { "tool": "put" } },
+        { "id": "last", "tool": "look", "after": ["mail"] },
+    ] });
+    let scene = Scene::of(&mail).runs("mail", false, cut());
+    let scene = scene
+        .wishes(settle("mail", Settlement::Happened))
+        .wishes(cancel());
+    let scene = scene.start("mail", true);
+    let late = ended("mail", false, 1, Outcome::permanent("http.refused", "no"));
+    let scene = scene
+        .given(&late)
+        .ends("mail", true, Outcome::permanent("row.missing", "no"));
+    let scene = scene.wishes(Wish::RetryGoal);
+    assert_eq!(scene.saga.status(), GoalStatus::Cancelled);
+    let state = scene.saga.step_state("mail").unwrap();
+    assert_eq!(state.status(), StepStatus::Failed);
+}
+
+#[test]
+fn a_backoff_that_begins_in_a_pause_runs_from_its_end() {
+    let scene = one("put", 3)
+        .start("pay", false)
+        .wishes(Wish::PauseGoal)
+        .pass(100_000);
+    let scene = scene.ends("pay", false, Outcome::transient("http.busy", "later"));
+    let scene = scene.wishes(Wish::ResumeGoal);
+    assert!(scene.saga.ready(scene.now).is_empty());
+    let scene = scene.pass(500);
+    assert_eq!(scene.saga.ready(scene.now).len(), 1);
+}
+
+#[test]
 fn a_first_attempt_that_failed_does_not_contradict_the_second_that_succeeded() {
     let mut scene = one("put", 1).runs("pay", false, cut());
     scene = scene

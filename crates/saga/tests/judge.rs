@@ -270,7 +270,7 @@ impl Judge {
         self.flying.remove(&act);
         self.timers.remove(&act);
         if act.undo {
-            self.undoing = None;
+            self.undoing = self.undoing.filter(|undoing| *undoing != act);
             self.undone.insert(act);
         } else {
             self.done.push(act);
@@ -285,7 +285,7 @@ impl Judge {
             self.maybe.remove(&act);
         }
         if last {
-            self.undoing = None;
+            self.undoing = self.undoing.filter(|undoing| *undoing != act);
             self.undo_failed(act);
         }
     }

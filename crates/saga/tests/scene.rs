@@ -258,7 +258,7 @@ fn tool(name: &str, class: EffectClass, lane: Lane) -> ToolSpec {
         class,
         class_rules: Vec::new(),
         lane,
-        undone_by: Vec::new(),
+        undone_by: ["put", "book", "send"].map(str::to_owned).into(),
         secrets_at: None,
         concurrency: 8,
         timeout_seconds: 30,

@@ -10,10 +10,20 @@ mod plans;
 mod random;
 mod weather;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
+
+use domain::goal::Limits;
+use domain::plan::check::{CheckRequest, Parameters, check};
+use domain::plan::parse::parse;
+use domain::schema::ToolSchemas;
+use serde_json::json;
 
 use self::coverage::Coverage;
 use self::life::{CHAOS_MAX, Life};
+use self::plans::plan;
+use self::random::Random;
+use crate::scene::tools;
 
 /// Goals that live in an ordinary run of the tests.
 const GOALS: u64 = 20_000;
@@ -41,6 +51,28 @@ fn every_goal_ends_completed_or_undone_or_in_a_persons_hands() {
     if goals >= GOALS {
         let complaints = coverage.complaints();
         assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    }
+}
+
+#[test]
+fn the_simulated_plans_are_plans_that_the_check_accepts() {
+    let tools = ToolSchemas::compile((**tools().tools().unwrap()).clone()).unwrap();
+    for seed in 1..300 {
+        let document = plan(&mut Random::new(seed));
+        let plan = parse(&document).unwrap();
+        let request = CheckRequest {
+            plan: &plan,
+            tools: &tools,
+            parameters: Parameters::Values(&json!({})),
+            limits: &Limits::default(),
+            secrets: &BTreeSet::new(),
+        };
+        let checked = check(&request);
+        assert!(
+            checked.valid(),
+            "seed {seed}: {:?}\n{document}",
+            checked.errors
+        );
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use domain::outcome::{Answer, Outcome};
 use jiff::SignedDuration;
 use saga::event::StepItem;
-use saga::input::Wish;
+use saga::input::{Ended, Wish};
 use saga::{Effect, EventKind, Input, Moment};
 use serde_json::Value;
 
@@ -185,6 +186,9 @@ impl<'a> Life<'a> {
                 ));
             }
         }
+        if events.is_empty() && self.ends_a_doubt(input) {
+            return Err(format!("a late success is not believed: {}", brief(input)));
+        }
         for event in events {
             self.judge.read(&event)?;
             self.scene.saga.apply(&event);
@@ -200,6 +204,27 @@ impl<'a> Life<'a> {
         }
         self.drop_what_nobody_awaits();
         self.status_is_honest()
+    }
+
+    /// Whether an input says that something in doubt has happened; such an outcome is never stale.
+    fn ends_a_doubt(&self, input: &Input) -> bool {
+        let (at, undo) = match input {
+            Input::Outcome(Ended {
+                at,
+                undo,
+                result: Outcome::Succeeded { .. },
+                ..
+            }) => (at, *undo),
+            Input::Answer(Ended {
+                at,
+                undo,
+                result: Answer::Happened { .. },
+                ..
+            }) => (at, *undo),
+            _ => return false,
+        };
+        let mut doubts = self.scene.saga.doubts();
+        doubts.any(|(doubted, undone)| doubted == *at && undone == undo)
     }
 
     /// An effect whose outcome the goal learned otherwise is still under way; its own outcome comes late.

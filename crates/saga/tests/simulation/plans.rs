@@ -10,11 +10,15 @@ const STEPS_MAX: usize = 7;
 /// A plan that the check would accept.
 pub(crate) fn plan(random: &mut Random) -> Value {
     let count = 1 + random.below(STEPS_MAX);
-    let steps: Vec<Value> = (0..count).map(|place| step(random, place)).collect();
+    let mut steps = Vec::new();
+    for place in 0..count {
+        let step = step(random, place, &steps);
+        steps.push(step);
+    }
     json!({ "steps": steps })
 }
 
-fn step(random: &mut Random, place: usize) -> Value {
+fn step(random: &mut Random, place: usize, before: &[Value]) -> Value {
     const TOOLS: [&str; 12] = [
         "look",
         "put",
@@ -32,7 +36,7 @@ fn step(random: &mut Random, place: usize) -> Value {
     let tool = *random.pick(&TOOLS);
     let mut step = json!({ "id": format!("s{place}"), "tool": tool });
     if place > 0 {
-        depend(random, place, &mut step);
+        depend(random, before, &mut step);
     }
     match tool {
         "wait" => step["input"] = json!({ "seconds": 1 + random.below(20) }),
@@ -52,8 +56,8 @@ fn step(random: &mut Random, place: usize) -> Value {
 }
 
 /// Needs, by order and by data; a condition or a fan-out now and then.
-fn depend(random: &mut Random, place: usize, step: &mut Value) {
-    let need = |random: &mut Random| format!("s{}", random.below(place));
+fn depend(random: &mut Random, before: &[Value], step: &mut Value) {
+    let need = |random: &mut Random| random.pick(before)["id"].clone();
     step["input"] = json!({});
     if random.percent(70) {
         step["after"] = json!([need(random)]);
@@ -62,18 +66,22 @@ fn depend(random: &mut Random, place: usize, step: &mut Value) {
         step["input"]["from"] = json!({ "$step": need(random) });
     }
     if random.percent(6) {
-        // Not there where the step fans out: a fault of the plan's own.
-        step["input"]["id"] = json!({ "$step": need(random), "path": "/id" });
+        // Not there where there are fewer items: a fault that no check can see.
+        step["input"]["id"] = json!({ "$step": need(random), "path": "/items/1" });
     }
-    if random.percent(12) {
+    let single: Vec<&Value> = before
+        .iter()
+        .filter(|step| step.get("for_each").is_none())
+        .collect();
+    if random.percent(12) && !single.is_empty() {
         let op = *random.pick(&["eq", "ne", "lt"]);
-        step["when"] =
-            json!({ "left": { "$step": need(random), "path": "/n" }, "op": op, "right": 1 });
+        let left = json!({ "$step": random.pick(&single)["id"], "path": "/n" });
+        step["when"] = json!({ "left": left, "op": op, "right": 1 });
     }
     if random.percent(20) {
         let max = 2 + random.below(3);
-        step["for_each"] =
-            json!({ "items": { "$step": need(random), "path": "/items" }, "max": max });
+        let items = json!({ "$step": need(random), "path": "/items" });
+        step["for_each"] = json!({ "items": items, "max": max });
         step["input"]["item"] = json!({ "$item": "" });
     }
 }
