@@ -94,6 +94,9 @@ pub enum Error {
     /// SQLite gave up the transaction of the whole group for one of its requests; nothing of it was kept.
     #[error("sqlite gave up the transaction")]
     GivenUp,
+    /// A request was lost with others, or in a way it never should be; nothing of it was kept.
+    #[error("nothing was written or read: {0}")]
+    Lost(String),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -53,7 +53,10 @@ impl Readers {
         let readers = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || readers.read(read)).await;
         drop(permit);
-        done.map_err(|_| Error::Closed)?
+        done.map_err(|error| match error.is_panic() {
+            true => Error::Lost("a read failed in a way it never should".to_owned()),
+            false => Error::Closed,
+        })?
     }
 
     fn read<T>(&self, read: impl FnOnce(&Reading<'_>) -> Result<T, Error>) -> Result<T, Error> {

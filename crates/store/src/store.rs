@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::copier::{Copier, LOG_PAGES};
 use crate::error::Error;
+use crate::evidence::checkpoint::Untold;
 use crate::installation::Installation;
 use crate::lock::Lock;
 use crate::readers::{Readers, Reading};
@@ -64,8 +65,8 @@ pub struct Store {
     shared: Arc<Shared>,
     readers: Arc<Readers>,
     writer: Arc<Writer>,
-    /// One checkpoint at a time, so that its file never goes back.
-    checkpointing: Arc<tokio::sync::Mutex<()>>,
+    /// One checkpoint at a time, so that its file never goes back; those that nobody outside was told of yet.
+    untold: Arc<tokio::sync::Mutex<Untold>>,
 }
 
 impl Store {
@@ -106,7 +107,7 @@ impl Store {
             shared,
             readers,
             writer: Arc::new(writer),
-            checkpointing: Arc::default(),
+            untold: Arc::default(),
         })
     }
 
@@ -181,8 +182,8 @@ impl Store {
     }
 
     /// Waits until no other checkpoint is under way.
-    pub(crate) async fn checkpointing(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.checkpointing.lock().await
+    pub(crate) async fn checkpointing(&self) -> tokio::sync::MutexGuard<'_, Untold> {
+        self.untold.lock().await
     }
 }
 

@@ -24,6 +24,8 @@ use crate::state::{Staged, State};
 const QUEUE_MAX: usize = 4_096;
 /// Requests in one commit: past some hundreds a larger group saves nothing and only makes the first wait.
 const GROUP_MAX: usize = 512;
+/// How long the thread looks for a next request before it sleeps.
+const ATTENTION: Duration = Duration::from_micros(200);
 /// How long a sabotaged writer lets answers stand uncommitted: long enough for a kill to fall into.
 const SABOTAGE_DELAY: Duration = Duration::from_millis(50);
 
@@ -72,7 +74,10 @@ impl Writer {
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
         let spawned = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || start.run(queue));
+            .spawn(move || {
+                let _whole = EndsWithPanic;
+                start.run(queue);
+            });
         let thread = spawned.map_err(Error::file("start", "the writer's thread"))?;
         Ok(Self {
             requests: Some(requests),
@@ -106,8 +111,20 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.requests.take();
         if let Some(thread) = self.thread.take() {
-            // A writer that panicked has said so; there is nothing to add.
+            // A writer that panicked has ended the process.
             drop(thread.join());
+        }
+    }
+}
+
+/// Ends the process where the writer's thread panics: a server that takes goals and cannot write them is worse than none.
+struct EndsWithPanic;
+
+impl Drop for EndsWithPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the store's writer failed in a way it never should, so the process ends");
+            std::process::abort();
         }
     }
 }
@@ -145,7 +162,7 @@ where
 impl Start {
     fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Request>>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+        while take(&mut queue, &mut group) {
             if self.sabotage {
                 self.sabotaged(&mut group);
                 continue;
@@ -274,6 +291,27 @@ impl Start {
     }
 }
 
+/// Takes what is queued, or waits for something; `false`: nothing comes any more.
+///
+/// Whoever was just answered often comes back at once with the next step of a goal, and waking a thread that sleeps costs
+/// as much as writing the step: so the thread looks for a while before it sleeps, and lets everybody else run meanwhile.
+fn take(queue: &mut mpsc::Receiver<Box<dyn Request>>, group: &mut Vec<Box<dyn Request>>) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < ATTENTION {
+        if let Ok(first) = queue.try_recv() {
+            group.push(first);
+            while group.len() < GROUP_MAX
+                && let Ok(next) = queue.try_recv()
+            {
+                group.push(next);
+            }
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    queue.blocking_recv_many(group, GROUP_MAX) > 0
+}
+
 /// The same error once more, for everybody in the group.
 fn again(error: &Error) -> Error {
     match error {
@@ -283,7 +321,7 @@ fn again(error: &Error) -> Error {
         Error::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
             Error::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
         }
-        _ => Error::Closed,
+        error => Error::Lost(with_source(error)),
     }
 }
 
@@ -293,11 +331,18 @@ fn is_io(error: &rusqlite::Error) -> bool {
 
 /// Ends the process: what the disk holds is not known, and only reading it anew can tell (DESIGN law 4).
 pub(crate) fn end_process(error: &Error) -> ! {
-    let source = std::error::Error::source(error)
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
-    eprintln!("the store cannot write, so the process ends: {error}{source}");
+    eprintln!(
+        "the store cannot write, so the process ends: {}",
+        with_source(error)
+    );
     std::process::abort()
+}
+
+fn with_source(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -264,6 +264,20 @@ async fn a_checkpoint_is_signed_once_for_each_size_and_lies_beside_the_store() {
 }
 
 #[tokio::test]
+async fn what_an_export_signs_is_filed_and_handed_out_like_any_checkpoint() {
+    let (dir, store) = store_with_evidence().await;
+    store.checkpoint_due().await.unwrap();
+    let draft = Draft::new(Action::named("audit.exported"), "ana", "audit", "acme");
+    let export = store.export(&acme(), vec![draft]).await.unwrap();
+    let told = store.checkpoint_due().await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].size, export.size());
+    let file = dir.path().join("checkpoints/acme.checkpoint");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), told[0].note);
+    assert_eq!(store.checkpoint_due().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_running_store_is_verified_beside_its_server() {
     let (dir, store) = store_with_evidence().await;
     store.checkpoint_due().await.unwrap();

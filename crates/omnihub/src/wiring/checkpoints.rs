@@ -1,8 +1,9 @@
 //! Signs every chain of evidence that has grown, at least once a minute, and hands the checkpoint to the witness.
 //!
-//! A witness that cannot be reached does not stop the work: the checkpoint is kept in the data directory, and the next one
-//! covers it. A checkpoint is never taken back.
+//! A witness that cannot be reached does not stop the work: it gets the newest checkpoint of the chain at the next turn. A
+//! checkpoint is never taken back.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -109,28 +110,39 @@ fn append(path: &PathBuf, line: &str) -> Result<()> {
 /// Signs until the process stops, and once more then.
 pub(crate) async fn run(store: Store, witness: Witness, stopping: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval_at(Instant::now() + EVERY, EVERY);
+    let mut owed = BTreeMap::new();
     loop {
         // Both arms are cancel safe: a tick that was not taken comes again.
         let last = tokio::select! {
             _ = ticks.tick() => false,
             () = signals::stopped(stopping.clone()) => true,
         };
-        sign(&store, &witness).await;
+        sign(&store, &witness, &mut owed).await;
         if last {
             return;
         }
     }
 }
 
-async fn sign(store: &Store, witness: &Witness) {
-    let signed = match store.checkpoint_due().await {
-        Ok(signed) => signed,
-        Err(error) => return tracing::error!(%error, "checkpoints could not be signed"),
-    };
-    for checkpoint in &signed {
-        tracing::debug!(chain = %checkpoint.chain, size = checkpoint.size, "checkpoint signed");
-        if let Err(error) = witness.tell(checkpoint).await {
-            tracing::warn!(chain = %checkpoint.chain, error = format!("{error:#}"), "the witness did not get a checkpoint");
+/// Signs what is due and hands over what the witness is owed, the newest of each chain.
+async fn sign(store: &Store, witness: &Witness, owed: &mut BTreeMap<String, SignedCheckpoint>) {
+    match store.checkpoint_due().await {
+        Ok(signed) => owed.extend(
+            signed
+                .into_iter()
+                .map(|signed| (signed.chain.to_string(), signed)),
+        ),
+        Err(error) => tracing::error!(%error, "checkpoints could not be signed"),
+    }
+    for (chain, checkpoint) in std::mem::take(owed) {
+        if let Err(error) = witness.tell(&checkpoint).await {
+            tracing::warn!(
+                chain,
+                size = checkpoint.size,
+                error = format!("{error:#}"),
+                "the witness did not get a checkpoint"
+            );
+            owed.insert(chain, checkpoint);
         }
     }
 }

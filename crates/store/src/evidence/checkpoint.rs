@@ -2,6 +2,7 @@
 //!
 //! The file holds the newest one and is replaced whole; whoever copies it elsewhere can prove a rewritten chain.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -33,6 +34,9 @@ pub struct SignedCheckpoint {
     pub note: String,
 }
 
+/// The newest checkpoint of each chain that was signed and not yet handed out to be witnessed.
+pub(crate) type Untold = BTreeMap<String, SignedCheckpoint>;
+
 impl Store {
     /// Signs a chain as it is, in the database and in the folder `checkpoints`; the last one again where nothing was
     /// written since.
@@ -40,38 +44,55 @@ impl Store {
     /// # Errors
     /// [`Error`] where it could not be written.
     pub async fn checkpoint(&self, chain: &Chain) -> Result<SignedCheckpoint, Error> {
-        let _one_at_a_time = self.checkpointing().await;
+        self.checkpoint_after(chain, |_| Ok(())).await
+    }
+
+    /// The same after some work in the same transaction, so that the checkpoint covers exactly what the work wrote.
+    pub(crate) async fn checkpoint_after(
+        &self,
+        chain: &Chain,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<(), Error> + Send + 'static,
+    ) -> Result<SignedCheckpoint, Error> {
+        let mut untold = self.checkpointing().await;
         let of = chain.clone();
-        let signed = self.write(move |writing| sign(writing, of)).await?;
+        let signed = self.write(move |writing| {
+            work(writing)?;
+            sign(writing, of)
+        });
+        let (signed, new) = signed.await?;
         let (store, checkpoint) = (self.clone(), signed.clone());
         let written =
             tokio::task::spawn_blocking(move || write_file(store.shared(), &checkpoint)).await;
         written.map_err(|_| Error::Closed)??;
+        if new {
+            untold.insert(chain.as_str().to_owned(), signed.clone());
+        }
         Ok(signed)
     }
 
-    /// Signs every chain that grew since its last checkpoint; returns the new ones.
+    /// Signs every chain that grew since its last checkpoint; returns the newest of each chain that was signed since the
+    /// last call, also those that exports signed.
     ///
     /// # Errors
     /// [`Error`] where one could not be written.
     pub async fn checkpoint_due(&self) -> Result<Vec<SignedCheckpoint>, Error> {
-        let mut signed = Vec::new();
         for chain in self.read(|reading| due(reading.conn)).await? {
-            signed.push(self.checkpoint(&chain).await?);
+            self.checkpoint(&chain).await?;
         }
-        Ok(signed)
+        let untold = std::mem::take(&mut *self.checkpointing().await);
+        Ok(untold.into_values().collect())
     }
 }
 
-/// Signs a chain as it is.
-pub(crate) fn sign(writing: &mut Writing<'_>, chain: Chain) -> Result<SignedCheckpoint, Error> {
+/// Signs a chain as it is; says whether that is new.
+fn sign(writing: &mut Writing<'_>, chain: Chain) -> Result<(SignedCheckpoint, bool), Error> {
     let tenant = writing.staged.tenant(writing.conn, &chain)?;
     let (size, row) = (
         tenant.head.next_index(),
         Range::of(tenant.number).at(tenant.head.next_index()),
     );
     if let Some(note) = find(writing.conn, row)? {
-        return Ok(SignedCheckpoint { chain, size, note });
+        return Ok((SignedCheckpoint { chain, size, note }, false));
     }
     let installation = &writing.shared.installation;
     let checkpoint = tenant
@@ -89,7 +110,7 @@ pub(crate) fn sign(writing: &mut Writing<'_>, chain: Chain) -> Result<SignedChec
             text(&note),
         ],
     )?;
-    Ok(SignedCheckpoint { chain, size, note })
+    Ok((SignedCheckpoint { chain, size, note }, true))
 }
 
 fn find(conn: &Connection, row: i64) -> Result<Option<String>, Error> {

@@ -3,7 +3,7 @@
 use audit::Draft;
 use rusqlite::Connection;
 
-use super::checkpoint::{self, SignedCheckpoint};
+use super::checkpoint::SignedCheckpoint;
 use super::{AUDIT, Prepared, Stored};
 use crate::error::Error;
 use crate::store::Store;
@@ -27,13 +27,9 @@ impl Store {
     /// # Errors
     /// [`Error`]; nothing may then be exported.
     pub async fn export(&self, chain: &Chain, evidence: Vec<Draft>) -> Result<Export, Error> {
-        let of = chain.clone();
         let prepared = Prepared::new(chain.clone(), evidence)?;
         let signed = self
-            .write(move |writing| {
-                prepared.write(writing)?;
-                checkpoint::sign(writing, of)
-            })
+            .checkpoint_after(chain, move |writing| prepared.write(writing))
             .await?;
         Ok(Export {
             store: self.clone(),
