@@ -125,6 +125,11 @@ impl GoalStatus {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
+    /// Whether it has ended, or stands until a person does something.
+    pub fn is_at_rest(self) -> bool {
+        self.is_end() || matches!(self, Self::Waiting | Self::Paused | Self::Stuck)
+    }
+
     /// The status' name on the wire and in the store.
     pub fn as_str(self) -> &'static str {
         match self {

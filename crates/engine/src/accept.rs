@@ -1,9 +1,10 @@
 //! Taking on a goal: durable before it is answered, started at once where there is room.
 
 use domain::goal::GoalStatus;
-use saga::Input;
 use saga::event::{Acceptance, Adoption};
+use saga::{Input, Saga};
 use store::AppendError;
+use tokio::sync::oneshot;
 
 use crate::driver::{Engine, GoalRef};
 use crate::error::Error;
@@ -18,6 +19,16 @@ pub struct NewGoal {
     pub adoption: Adoption,
     /// What the store keeps beside the journal.
     pub created: store::NewGoal,
+}
+
+/// A goal that is durable.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Where it stood when it was accepted.
+    pub status: GoalStatus,
+    /// The goal as it stands when it is first at rest. Closed where that is not told, because the goal had to queue or its
+    /// driver left it for later; then the store is asked.
+    pub at_rest: oneshot::Receiver<Saga>,
 }
 
 /// Why a goal was not accepted.
@@ -36,7 +47,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`AcceptError`]; nothing of the goal is left behind.
-    pub async fn accept(&self, new: NewGoal) -> Result<GoalStatus, AcceptError> {
+    pub async fn accept(&self, new: NewGoal) -> Result<Accepted, AcceptError> {
         let engine = self.clone();
         // The caller may go away at any time; a goal that became durable is driven all the same.
         self.detached(async move { engine.take_on(new).await })
@@ -44,7 +55,7 @@ impl Engine {
             .unwrap_or(Err(Error::Draining.into()))
     }
 
-    async fn take_on(&self, new: NewGoal) -> Result<GoalStatus, AcceptError> {
+    async fn take_on(&self, new: NewGoal) -> Result<Accepted, AcceptError> {
         let goal = GoalRef {
             tenant: new.acceptance.tenant.clone(),
             goal: new.acceptance.goal.clone(),
@@ -67,11 +78,13 @@ impl Engine {
                 return Err(error.into());
             }
         };
+        let (told, at_rest) = oneshot::channel();
+        runner.told = Some(told);
         let status = runner.saga.status();
         match seat {
             Some(seat) => self.drive(seat, runner, turned),
             None => self.wake(&goal),
         }
-        Ok(status)
+        Ok(Accepted { status, at_rest })
     }
 }

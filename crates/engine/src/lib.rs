@@ -14,7 +14,7 @@ mod notice;
 mod performer;
 mod runner;
 
-pub use accept::{AcceptError, NewGoal};
+pub use accept::{AcceptError, Accepted, NewGoal};
 pub use config::EngineConfig;
 pub use driver::{Engine, Health};
 pub use error::Error;

@@ -9,6 +9,7 @@ use saga::event::EventKind;
 use saga::input::Person;
 use saga::{Effect, Event, Input, Moment, Saga};
 use store::{Append, AppendError, Gate, GoalRow, Notice, Store};
+use tokio::sync::oneshot;
 
 use crate::driver::GoalRef;
 use crate::error::Error;
@@ -27,6 +28,8 @@ pub(crate) struct Runner {
     /// Wishes read from the inbox and not yet decided.
     wishes: Vec<(u64, Person)>,
     inbox_read: u64,
+    /// Who is told the goal when it is first at rest.
+    pub(crate) told: Option<oneshot::Sender<Saga>>,
 }
 
 /// What a turn led to.
@@ -71,6 +74,18 @@ impl Runner {
             saga,
             wishes: Vec::new(),
             inbox_read: 0,
+            told: None,
+        }
+    }
+
+    /// Tells whoever asked for it that the goal is at rest, if it is.
+    pub(crate) fn tell(&mut self) {
+        if !self.saga.status().is_at_rest() {
+            return;
+        }
+        if let Some(told) = self.told.take().filter(|told| !told.is_closed()) {
+            // Whoever asked may go at any time.
+            drop(told.send(self.saga.clone()));
         }
     }
 

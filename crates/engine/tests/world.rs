@@ -170,7 +170,8 @@ impl World {
         name: &str,
         steps: Value,
     ) -> Result<GoalStatus, engine::AcceptError> {
-        self.engine.accept(self.new_goal(name, steps)).await
+        let accepted = self.engine.accept(self.new_goal(name, steps)).await?;
+        Ok(accepted.status)
     }
 
     fn new_goal(&self, name: &str, steps: Value) -> NewGoal {

@@ -21,6 +21,10 @@ use crate::cli::Cli;
 use crate::context::Context;
 use crate::output::Output;
 
+/// A goal's steps are many small allocations, made by one thread and freed by another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::of_process(cli.global.json);

@@ -28,7 +28,7 @@ impl Payload {
     pub fn new(key: &GoalKey, value: impl Into<Arc<Value>>) -> Self {
         let value = value.into();
         Self {
-            digest: digest_of(key, value.to_string().as_bytes()),
+            digest: digest_of(key, &bytes_of(&value)),
             value: Some(value),
         }
     }
@@ -45,9 +45,7 @@ impl Payload {
 
     /// The bytes that the store keeps; `None`: there are none to keep.
     pub fn bytes(&self) -> Option<Vec<u8>> {
-        self.value
-            .as_ref()
-            .map(|value| value.to_string().into_bytes())
+        self.value.as_ref().map(|value| bytes_of(value))
     }
 
     /// Puts back the bytes that the store kept.
@@ -62,6 +60,11 @@ impl Payload {
         self.value = Some(Arc::new(value));
         Ok(())
     }
+}
+
+/// The text of a value as the store keeps it; every value has one.
+fn bytes_of(value: &Value) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 fn digest_of(key: &GoalKey, bytes: &[u8]) -> Digest {

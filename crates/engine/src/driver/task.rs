@@ -44,6 +44,7 @@ pub(super) async fn run(engine: Engine, seat: Seat, mut runner: Runner, turned: 
     let mut turned = turned;
     let mut seat = seat;
     loop {
+        runner.tell();
         engine.call_next_in_line();
         for effect in std::mem::take(&mut turned.effects) {
             under_way.push(carry_out(&engine, effect));

@@ -7,7 +7,6 @@ use api::code::Code;
 use api::goals::{GoalSubmission, Started};
 use bytes::Bytes;
 use domain::digest::Digest;
-use domain::goal::GoalStatus;
 use domain::id::{GoalId, TraceId};
 use domain::policy::POLICY_VERSION;
 use engine::AcceptError;
@@ -39,8 +38,8 @@ pub(crate) enum Accepted {
     /// A goal is durable.
     New {
         goal: GoalId,
-        /// Where it stood when it was accepted.
-        status: GoalStatus,
+        /// What the engine says of it.
+        accepted: engine::Accepted,
         /// The answer, as it is kept.
         answer: Bytes,
     },
@@ -142,11 +141,11 @@ pub(crate) async fn accept(app: &App, submitted: Submitted<'_>) -> Result<Accept
         })
         .await
     {
-        Ok(status) => {
+        Ok(accepted) => {
             app.figures.goals_accepted.fetch_add(1, Ordering::Relaxed);
             Ok(Accepted::New {
                 goal,
-                status,
+                accepted,
                 answer: answer.into(),
             })
         }

@@ -6,23 +6,29 @@ use api::goals::{CompensationProgress, GoalSummary, GoalView};
 use api::steps::{ItemView, StepError, StepView, Work};
 use domain::approval::ApprovalStatus;
 use domain::goal::StepStatus;
-use domain::id::{GoalId, TenantId};
+use domain::id::{GoalId, Subject, TenantId};
 use domain::plan::Step;
 use domain::tool::Toolset;
 use jiff::Timestamp;
 use saga::step::{ItemState, StepState, WorkPhase};
 use saga::{Payload, Saga};
 use serde_json::Value;
-use store::{Gate, ListedGoal, Loaded};
+use store::{Gate, ListedGoal};
 
 /// The reason of a goal that an emergency control holds.
 const HELD: &str = "emergency.hold";
 
 /// Shows a goal.
-pub(crate) fn goal(loaded: &Loaded, goal: &GoalId, tenant: &TenantId, gate: &Gate) -> GoalView {
-    let saga = &loaded.saga;
+pub(crate) fn goal(
+    saga: &Saga,
+    owner: &Subject,
+    goal: &GoalId,
+    tenant: &TenantId,
+    gate: &Gate,
+) -> GoalView {
     let status = saga.status();
-    let (_, updated_at, finished_at) = saga.times();
+    let (accepted_at, updated_at, finished_at) = saga.times();
+    let created_at = accepted_at.unwrap_or(Timestamp::UNIX_EPOCH);
     let request = saga
         .acceptance()
         .and_then(|acceptance| acceptance.request.value());
@@ -31,7 +37,7 @@ pub(crate) fn goal(loaded: &Loaded, goal: &GoalId, tenant: &TenantId, gate: &Gat
     GoalView {
         workflow_id: goal.to_string(),
         trace_id: goal.trace_id().to_string(),
-        user_id: loaded.owner.to_string(),
+        user_id: owner.to_string(),
         status,
         reason: if held {
             Some(HELD.to_owned())
@@ -41,8 +47,8 @@ pub(crate) fn goal(loaded: &Loaded, goal: &GoalId, tenant: &TenantId, gate: &Gat
         user_intent: request
             .and_then(|request| Some(request.get("user_intent")?.as_str()?.to_owned())),
         reply: saga.reply().map(str::to_owned),
-        created_at: loaded.created_at,
-        updated_at: updated_at.unwrap_or(loaded.created_at),
+        created_at,
+        updated_at: updated_at.unwrap_or(created_at),
         finished_at: finished_at.filter(|_| status.is_end()),
         deadline: saga.acceptance().and_then(|acceptance| acceptance.deadline),
         tags: request.map(|request| tags(request)).unwrap_or_default(),

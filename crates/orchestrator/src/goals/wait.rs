@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use domain::goal::GoalStatus;
 use domain::id::{GoalId, TenantId};
 use http::HeaderMap;
+use saga::Saga;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::error::ApiError;
@@ -33,26 +34,38 @@ pub(crate) fn preferred(headers: &HeaderMap) -> Option<u64> {
     (wait > 0).then_some(wait.min(WAIT_SECONDS_MAX))
 }
 
-/// Whether the goal has ended or needs a person.
-pub(crate) fn is_settled(status: GoalStatus) -> bool {
-    status.is_end()
-        || matches!(
-            status,
-            GoalStatus::Waiting | GoalStatus::Paused | GoalStatus::Stuck
-        )
+/// When a wait that begins now is over.
+pub(crate) fn deadline(seconds: u64) -> Instant {
+    Instant::now() + Duration::from_secs(seconds)
 }
 
-/// Waits until the goal is settled; `false`: it was not in time.
+/// Waits for the engine to say that a goal which it has just accepted is at rest. `None`: it did not, for whatever reason.
+///
+/// # Cancel safety
+/// Cancel safe.
+pub(crate) async fn until_told(
+    app: &App,
+    at_rest: oneshot::Receiver<Saga>,
+    deadline: Instant,
+) -> Option<Saga> {
+    let told = tokio::select! {
+        told = at_rest => told.ok(),
+        () = tokio::time::sleep_until(deadline) => None,
+        () = app.stopped() => None,
+    };
+    told.filter(|saga| saga.status().is_at_rest())
+}
+
+/// Waits until the goal is at rest; `false`: it was not in time.
 ///
 /// # Cancel safety
 /// Reads only.
-pub(crate) async fn until_settled(
+pub(crate) async fn until_at_rest(
     app: &App,
     tenant: &TenantId,
     goal: &GoalId,
-    seconds: u64,
+    deadline: Instant,
 ) -> Result<bool, ApiError> {
-    let deadline = Instant::now() + Duration::from_secs(seconds);
     let mut news = app.store.watch(tenant, goal).await?;
     loop {
         let seen = *news.borrow_and_update();
@@ -61,10 +74,10 @@ pub(crate) async fn until_settled(
             return Err(super::not_found());
         };
         // A wish that was taken and not read yet moves the goal on: a person has just acted.
-        let moves_on = is_settled(page.status)
+        let moves_on = page.status.is_at_rest()
             && !page.status.is_end()
             && is_wished(app, tenant, goal).await?;
-        if is_settled(page.status) && !moves_on {
+        if page.status.is_at_rest() && !moves_on {
             return Ok(true);
         }
         if page.newest < seen {

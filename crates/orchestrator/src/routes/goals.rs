@@ -60,7 +60,7 @@ pub(crate) async fn submit(
         context: &context,
         key,
     };
-    let (goal, status, answer) = match accept(&app, submitted).await? {
+    let (goal, accepted, answer) = match accept(&app, submitted).await? {
         Accepted::Replay(answer) => {
             let mut answer = started(answer);
             answer
@@ -70,15 +70,20 @@ pub(crate) async fn submit(
         }
         Accepted::New {
             goal,
-            status,
+            accepted,
             answer,
-        } => (goal, status, answer),
+        } => (goal, accepted, answer),
     };
     let Some(seconds) = wait::preferred(&headers) else {
         return Ok(started(answer));
     };
     let tenant = &caller.principal.tenant;
-    if wait::is_settled(status) || wait::until_settled(&app, tenant, &goal, seconds).await? {
+    let deadline = wait::deadline(seconds);
+    if let Some(saga) = wait::until_told(&app, accepted.at_rest, deadline).await {
+        let view = view::goal(&saga, caller.subject(), &goal, tenant, &app.store.gate());
+        return applied(Json(view).into_response(), seconds);
+    }
+    if accepted.status.is_at_rest() || wait::until_at_rest(&app, tenant, &goal, deadline).await? {
         return shown(&app, &caller, &goal, Some(seconds)).await;
     }
     Ok(started(answer))
@@ -101,18 +106,19 @@ async fn shown(
     waited: Option<u64>,
 ) -> Result<Response, ApiError> {
     let loaded = goals::load(app, caller, goal).await?;
-    let mut answer = Json(view::goal(
-        &loaded,
-        goal,
-        &caller.principal.tenant,
-        &app.store.gate(),
-    ))
-    .into_response();
-    if let Some(seconds) = waited {
-        let applied =
-            HeaderValue::try_from(format!("wait={seconds}")).map_err(ApiError::internal)?;
-        answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    let (tenant, gate) = (&caller.principal.tenant, app.store.gate());
+    let view = view::goal(&loaded.saga, &loaded.owner, goal, tenant, &gate);
+    let answer = Json(view).into_response();
+    match waited {
+        Some(seconds) => applied(answer, seconds),
+        None => Ok(answer),
     }
+}
+
+/// Says of an answer that it waited as was preferred (RFC 7240 §3).
+fn applied(mut answer: Response, seconds: u64) -> Result<Response, ApiError> {
+    let applied = HeaderValue::try_from(format!("wait={seconds}")).map_err(ApiError::internal)?;
+    answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
     Ok(answer)
 }
 
@@ -149,8 +155,9 @@ pub(crate) async fn show(
         return shown(&app, &caller, &goal, None).await;
     };
     goals::load(&app, &caller, &goal).await?;
-    let settled = wait::until_settled(&app, &caller.principal.tenant, &goal, seconds).await?;
-    shown(&app, &caller, &goal, settled.then_some(seconds)).await
+    let deadline = wait::deadline(seconds);
+    let at_rest = wait::until_at_rest(&app, &caller.principal.tenant, &goal, deadline).await?;
+    shown(&app, &caller, &goal, at_rest.then_some(seconds)).await
 }
 
 /// Undoes everything that was done and ends the goal.

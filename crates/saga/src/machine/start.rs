@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::digest::Digest;
 use domain::effect::Call;
+use domain::id::{GoalId, StepId};
 use domain::outcome::ToolError;
 use domain::plan::resolve::{Scope, is_literal, resolve};
 use domain::tool::{
@@ -11,7 +12,8 @@ use domain::tool::{
     TIMEOUT_SECONDS_MAX, WAIT,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{Phase, Saga, Slot, Work};
 use crate::effect::Effect;
@@ -20,6 +22,19 @@ use crate::input::Start;
 use crate::moment::{Moment, later};
 use crate::payload::Payload;
 use crate::step::WorkPhase;
+
+/// Everything that an effect is, in the order of the names: what its digest is made of.
+#[derive(Serialize)]
+struct ExactEffect<'a> {
+    arguments: &'a Value,
+    compensation: Option<Value>,
+    goal: Option<&'a GoalId>,
+    item: usize,
+    labels: [String; 0],
+    policy_version: Option<&'a str>,
+    step: Option<&'a StepId>,
+    tool: Option<&'a str>,
+}
 
 impl Saga {
     /// Admits an attempt for which there is room.
@@ -207,17 +222,20 @@ impl Saga {
     /// The digest of the exact effect: what an approval is bound to (DESIGN §6).
     pub(super) fn effect_digest(&self, work: Work, input: &Value) -> Digest {
         let step = self.step(work.slot.place);
-        let exact = json!({
-            "tool": self.tool_name(work),
-            "arguments": input,
-            "labels": [],
-            "compensation": step.and_then(|step| step.compensation.as_ref()),
-            "goal": self.acceptance.as_ref().map(|goal| &goal.goal),
-            "step": step.map(|step| &step.id),
-            "item": work.slot.item,
-            "policy_version": self.acceptance.as_ref().map(|goal| &goal.policy_version),
-        });
-        self.key.digest(&[b"effect", exact.to_string().as_bytes()])
+        let exact = ExactEffect {
+            arguments: input,
+            compensation: step
+                .and_then(|step| serde_json::to_value(step.compensation.as_ref()?).ok()),
+            goal: self.acceptance.as_ref().map(|goal| &goal.goal),
+            item: work.slot.item,
+            labels: [],
+            policy_version: self.acceptance.as_ref().map(|goal| &*goal.policy_version),
+            step: step.map(|step| &step.id),
+            tool: self.tool_name(work),
+        };
+        // Names and values of the plan always have text.
+        let exact = serde_json::to_vec(&exact).unwrap_or_default();
+        self.key.digest(&[b"effect", &exact])
     }
 
     /// The idempotency key of a work.
