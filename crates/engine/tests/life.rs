@@ -41,6 +41,25 @@ async fn a_failed_goal_is_undone_newest_first() {
 }
 
 #[tokio::test]
+async fn who_waits_is_told_the_goal_as_the_journal_has_it() {
+    let world = World::new().await;
+    let mut failing = chain();
+    failing[2]["input"] = json!({ "do": "fail" });
+    let mut asking = chain();
+    asking[1]["approval"] = json!(true);
+    for (name, steps, status) in [
+        ("done", chain(), GoalStatus::Completed),
+        ("undone", failing, GoalStatus::Failed),
+        ("asking", asking, GoalStatus::Waiting),
+    ] {
+        let accepted = world.accept(name, steps).await.unwrap();
+        let told = accepted.at_rest.await.unwrap();
+        assert_eq!(told.status(), status);
+        assert_eq!(told, world.saga(name).await, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_compensation_carries_the_key_of_what_it_undoes() {
     let world = World::new().await;
     let mut steps = chain();

@@ -170,8 +170,15 @@ impl World {
         name: &str,
         steps: Value,
     ) -> Result<GoalStatus, engine::AcceptError> {
-        let accepted = self.engine.accept(self.new_goal(name, steps)).await?;
-        Ok(accepted.status)
+        Ok(self.accept(name, steps).await?.status)
+    }
+
+    pub(crate) async fn accept(
+        &self,
+        name: &str,
+        steps: Value,
+    ) -> Result<engine::Accepted, engine::AcceptError> {
+        self.engine.accept(self.new_goal(name, steps)).await
     }
 
     fn new_goal(&self, name: &str, steps: Value) -> NewGoal {
