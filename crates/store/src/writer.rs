@@ -297,16 +297,7 @@ impl Start {
 /// as much as writing the step: so the thread looks for a while before it sleeps, and lets everybody else run meanwhile.
 fn take(queue: &mut mpsc::Receiver<Box<dyn Request>>, group: &mut Vec<Box<dyn Request>>) -> bool {
     let begun = Instant::now();
-    while begun.elapsed() < ATTENTION {
-        if let Ok(first) = queue.try_recv() {
-            group.push(first);
-            while group.len() < GROUP_MAX
-                && let Ok(next) = queue.try_recv()
-            {
-                group.push(next);
-            }
-            return true;
-        }
+    while queue.is_empty() && begun.elapsed() < ATTENTION {
         std::thread::yield_now();
     }
     queue.blocking_recv_many(group, GROUP_MAX) > 0

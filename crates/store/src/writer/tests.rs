@@ -27,6 +27,34 @@ async fn limit(store: &Store, pages: Option<i64>) {
     set.await.unwrap();
 }
 
+#[test]
+fn a_writer_that_panics_ends_the_process() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    const NAME: &str = "writer::tests::a_writer_that_panics_ends_the_process";
+    const DIR: &str = "STORE_PANICS_IN";
+    const SIGABRT: i32 = 6;
+    if let Ok(dir) = std::env::var(DIR) {
+        let store = Store::open(StoreConfig::new(dir)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(store.write::<(), Error, _>(|_| panic!("planted")))
+            .unwrap();
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(DIR, dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert_eq!(child.status.signal(), Some(SIGABRT), "{said}");
+    assert!(said.contains("so the process ends"), "{said}");
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_what_does_not_fit_and_keeps_the_rest_whole() {
     let dir = tempfile::tempdir().unwrap();
