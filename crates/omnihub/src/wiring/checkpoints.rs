@@ -146,3 +146,38 @@ async fn sign(store: &Store, witness: &Witness, owed: &mut BTreeMap<String, Sign
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use audit::{Action, Draft};
+    use store::{Chain, StoreConfig};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_witness_that_was_away_gets_the_newest_checkpoint_although_nothing_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::new(dir.path().join("data"))).unwrap();
+        let grow = async || {
+            let draft = Draft::new(Action::AUTH_FAILED, "nobody", "token", "x");
+            let grown = store.append_evidence(&Chain::Installation, vec![draft]);
+            grown.await.unwrap();
+        };
+        let path = dir.path().join("witness.jsonl");
+        let (witness, mut owed) = (Witness::File(path.clone()), BTreeMap::new());
+        // A folder in the file's place cannot be opened for writing.
+        std::fs::create_dir(&path).unwrap();
+        grow().await;
+        sign(&store, &witness, &mut owed).await;
+        grow().await;
+        sign(&store, &witness, &mut owed).await;
+        std::fs::remove_dir(&path).unwrap();
+
+        sign(&store, &witness, &mut owed).await;
+        let newest = store.checkpoint(&Chain::Installation).await.unwrap();
+        let told = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(told, audit::export_line(&newest.note) + "\n");
+        sign(&store, &witness, &mut owed).await;
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), told);
+    }
+}
