@@ -26,25 +26,19 @@ async fn past_the_limit_of_open_goals_a_goal_has_to_end_first() {
         .append(limited(&mut accept(&store, "two")))
         .await
         .unwrap();
-    let refused = store
-        .append(limited(&mut accept(&store, "three")))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(refused, AppendError::TooManyOpen(2)),
-        "{refused:?}"
-    );
+    let is_refused = async |store: &Store| {
+        let third = limited(&mut accept(store, "three"));
+        let refused = store.append(third).await.unwrap_err();
+        assert!(
+            matches!(refused, AppendError::TooManyOpen(2)),
+            "{refused:?}"
+        );
+    };
+    is_refused(&store).await;
     // The count is the same when it is read again.
     drop(store);
     let store = Store::open(StoreConfig::new(dir.path())).unwrap();
-    let refused = store
-        .append(limited(&mut accept(&store, "three")))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(refused, AppendError::TooManyOpen(2)),
-        "{refused:?}"
-    );
+    is_refused(&store).await;
     first.start();
     first.succeed();
     store.append(first.append()).await.unwrap();

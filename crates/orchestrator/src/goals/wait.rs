@@ -48,12 +48,11 @@ pub(crate) async fn until_told(
     at_rest: oneshot::Receiver<Saga>,
     deadline: Instant,
 ) -> Option<Saga> {
-    let told = tokio::select! {
+    tokio::select! {
         told = at_rest => told.ok(),
         () = tokio::time::sleep_until(deadline) => None,
         () = app.stopped() => None,
-    };
-    told.filter(|saga| saga.status().is_at_rest())
+    }
 }
 
 /// Waits until the goal is at rest; `false`: it was not in time.

@@ -210,18 +210,10 @@ pub(super) fn over() -> Vec<Situation> {
         situation(
             "failed, settled as not happened",
             plan("send", "put"),
-            |plan| {
-                let scene = flying(plan)
-                    .ends(SUBJECT, false, cut())
-                    .wishes(settle(Settlement::DidNotHappen));
-                scene.runs("first", true, succeeded())
-            },
+            |plan| settled(plan, Settlement::DidNotHappen),
         ),
         situation("failed, settled as undone", plan("send", "put"), |plan| {
-            let scene = flying(plan)
-                .ends(SUBJECT, false, cut())
-                .wishes(settle(Settlement::Undone));
-            scene.runs("first", true, succeeded())
+            settled(plan, Settlement::Undone)
         }),
         situation("cancelled", plan("put", "put"), |plan| {
             done(plan)
@@ -239,4 +231,12 @@ pub(super) fn over() -> Vec<Situation> {
             },
         ),
     ]
+}
+
+/// A goal whose step in doubt was settled, and whose first step was then undone.
+fn settled(plan: &serde_json::Value, settlement: Settlement) -> Scene {
+    let scene = flying(plan)
+        .ends(SUBJECT, false, cut())
+        .wishes(settle(settlement));
+    scene.runs("first", true, succeeded())
 }
