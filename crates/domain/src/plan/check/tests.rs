@@ -7,6 +7,9 @@ use super::fixture::tools;
 use super::*;
 use crate::plan::parse::{parse, read};
 
+mod bounds;
+mod compensations;
+mod conditions;
 mod references;
 
 /// The errors of a goal's plan, a line each.
@@ -153,19 +156,6 @@ fn the_class_is_that_of_the_known_input() {
 }
 
 #[test]
-fn an_empty_or_too_long_plan_is_refused() {
-    check_steps(
-        json!([]),
-        &["/steps plan.empty a plan needs at least one step"],
-    );
-    let steps: Vec<Value> = (0..6).map(|place| search(&format!("s{place}"))).collect();
-    check_steps(
-        json!(steps),
-        &["/steps plan.too_many_steps 6 steps are more than the limit of 5"],
-    );
-}
-
-#[test]
 fn names_that_nobody_knows_are_refused_with_a_guess() {
     check_steps(
         json!([search("find"), {"id": "a", "tool": "sned_email", "after": ["fnid", "zzz"]}, say(json!({"$step": "fin", "path": ""}))]),
@@ -292,102 +282,6 @@ fn parameters_are_filled_in_before_the_schema_is_asked() {
 }
 
 #[test]
-fn a_compensation_must_be_one_the_tool_allows() {
-    let undo = |tool: &str, input: Value, by: &str, with: Value| json!({"id": "a", "tool": tool, "input": input, "compensation": {"tool": by, "input": with}});
-    let record = json!({"table": "t", "data": {}});
-    check_step(
-        undo(
-            "create_record",
-            record.clone(),
-            "respond_to_user",
-            json!({"message": "m"}),
-        ),
-        &[
-            "/steps/0/compensation/tool plan.compensation \"create_record\" cannot be undone by \"respond_to_user\", only by delete_record",
-        ],
-    );
-    check_step(
-        undo(
-            "send_email",
-            json!({"to": "a@b.cd", "subject": "", "body": ""}),
-            "send_email",
-            json!({"to": "a@b.cd", "subject": "", "body": ""}),
-        ),
-        &["/steps/0/compensation/tool plan.compensation \"send_email\" cannot be undone"],
-    );
-    check_step(
-        undo("wait", json!({"seconds": 1}), "wait", json!({"seconds": 1})),
-        &[
-            "/steps/0/compensation plan.compensation \"wait\" changes nothing, so there is nothing to undo",
-        ],
-    );
-    check_step(
-        undo("create_record", record.clone(), "delete_recrod", json!({})),
-        &[
-            "/steps/0/compensation/tool plan.unknown_tool there is no tool \"delete_recrod\"; did you mean \"delete_record\"?",
-        ],
-    );
-    check_step(
-        undo(
-            "create_record",
-            record,
-            "delete_record",
-            json!({"table": {"$result": "/row"}, "id": {"$result": "/idd"}}),
-        ),
-        &[
-            "/steps/0/compensation/input/id plan.no_such_output \"/idd\" of the step's result cannot be there",
-            "/steps/0/compensation/input/table plan.type_mismatch must be string, but \"/row\" of the step's result is object",
-        ],
-    );
-}
-
-#[test]
-fn a_compensation_may_have_an_input_of_its_own() {
-    let step = |with: &str| {
-        json!({"id": "a", "tool": "delete_record", "input": {"table": "t", "id": 1},
-            "compensation": {"tool": "create_record", "input": {"table": "t", with: {"$result": "/before"}}}})
-    };
-    check_step(step("before"), &[]);
-    check_step(
-        step("data"),
-        &[
-            "/steps/0/compensation/input plan.input member \"before\" is missing",
-            "/steps/0/compensation/input/data plan.input unknown member \"data\"",
-        ],
-    );
-}
-
-#[test]
-fn a_compensation_refers_to_its_own_step_or_an_earlier_one() {
-    let plan = |id: Value| {
-        json!([
-            search("find"),
-            {"id": "make", "tool": "create_record", "input": {"table": "t", "data": {}},
-             "compensation": {"tool": "delete_record", "input": {"table": "t", "id": id}}},
-            {"id": "later", "tool": "create_record", "input": {"table": "t", "data": {}}},
-        ])
-    };
-    check_steps(plan(json!({"$step": "make", "path": "/id"})), &[]);
-    check_steps(plan(json!({"$step": "find", "path": "/rows/0/id"})), &[]);
-    check_steps(
-        plan(json!({"$step": "later", "path": "/id"})),
-        &[
-            "/steps/1/compensation/input/id plan.later_reference step \"later\" comes later; only earlier outputs can be used",
-        ],
-    );
-    let each = json!([{"id": "each", "tool": "create_record", "for_each": {"items": {"$param": "rows"}, "max": 3},
-        "input": {"table": "t", "data": {"$item": ""}},
-        "compensation": {"tool": "delete_record", "input": {"table": {"$item": "/t"}, "id": {"$step": "each", "path": "/items/0/id"}}}}]);
-    check_goal(
-        each,
-        json!({"rows": [{"t": "x"}]}),
-        &[
-            "/steps/0/compensation/input/id plan.own_output a compensation under for_each refers to its own output by $result",
-        ],
-    );
-}
-
-#[test]
 fn a_blocked_tool_is_refused() {
     check_step(
         json!({"id": "a", "tool": "drop_table", "compensation": {"tool": "drop_table"}}),
@@ -396,104 +290,6 @@ fn a_blocked_tool_is_refused() {
             "/steps/0/tool plan.blocked the lane of \"drop_table\" is blocked: it never runs",
         ],
     );
-}
-
-#[test]
-fn attempts_and_timeouts_have_bounds() {
-    let step = |attempts: u32, seconds: u32| {
-        json!({"id": "a", "tool": "create_record", "input": {"table": "t", "data": {}}, "attempts": attempts, "timeout_seconds": seconds,
-            "compensation": {"tool": "delete_record", "input": {"table": "t", "id": 1}, "attempts": attempts, "timeout_seconds": seconds}})
-    };
-    check_step(step(1, 1), &[]);
-    check_step(step(100, 3600), &[]);
-    for (attempts, seconds) in [(0, 0), (101, 3601)] {
-        check_step(
-            step(attempts, seconds),
-            &[
-                "/steps/0/attempts plan.attempts must be 1 to 100",
-                "/steps/0/timeout_seconds plan.timeout must be 1 to 3600",
-                "/steps/0/compensation/attempts plan.attempts must be 1 to 100",
-                "/steps/0/compensation/timeout_seconds plan.timeout must be 1 to 3600",
-            ],
-        );
-    }
-}
-
-#[test]
-fn a_condition_compares_a_reference_with_what_it_can_be_compared_with() {
-    let plan = |when: Value| {
-        let mut step = say(json!("m"));
-        step["when"] = when;
-        json!([search("find"), step])
-    };
-    let count = json!({"$step": "find", "path": "/count"});
-    check_steps(plan(json!({"left": count, "op": "gt", "right": 0})), &[]);
-    check_steps(
-        plan(json!({"left": count, "op": "in", "right": [1, 2]})),
-        &[],
-    );
-    check_steps(plan(json!({"left": count, "op": "eq", "right": null})), &[]);
-    check_steps(plan(json!({"left": {"$param": "x"}, "op": "exists"})), &[]);
-    check_steps(
-        plan(json!({"left": 1, "op": "eq", "right": 1})),
-        &["/steps/1/when/left plan.condition must be a reference: $param, $step or $format"],
-    );
-    check_steps(
-        plan(json!({"left": count, "op": "exists", "right": 1})),
-        &["/steps/1/when/right plan.condition exists compares with nothing"],
-    );
-    check_steps(
-        plan(json!({"left": count, "op": "in", "right": 1})),
-        &["/steps/1/when/right plan.condition must be an array or a reference"],
-    );
-    check_steps(
-        plan(json!({"left": count, "op": "lt", "right": null})),
-        &["/steps/1/when/right plan.condition must be a number or text or a reference"],
-    );
-    check_steps(
-        plan(
-            json!({"left": {"$param": "x"}, "op": "eq", "right": {"$step": "find", "path": "/counts"}}),
-        ),
-        &[
-            "/steps/1/when/left plan.unknown_parameter there is no parameter \"x\"",
-            "/steps/1/when/right plan.no_such_output \"/counts\" of the output of step \"find\" cannot be there",
-        ],
-    );
-    check_goal(
-        plan(json!({"left": {"$param": "x"}, "op": "lt", "right": 1})),
-        json!({"x": "a"}),
-        &["/steps/1/when plan.condition only two numbers or two texts can be ordered"],
-    );
-}
-
-#[test]
-fn a_step_that_is_skipped_for_certain_may_lack_its_parameters() {
-    let mut step = say(json!({"$param": "note"}));
-    step["when"] = json!({"left": {"$param": "note"}, "op": "exists"});
-    check_goal(json!([step.clone()]), json!({}), &[]);
-    check_goal(
-        json!([step]),
-        json!({"note": 5}),
-        &["/steps/0/input/message plan.input must be string, not integer"],
-    );
-}
-
-#[test]
-fn an_input_larger_than_the_limit_is_refused_without_counting_references() {
-    let too_large =
-        "/steps/0/input plan.input_too_large the input is larger than the limit of 200 bytes";
-    check_step(say(json!("x".repeat(186))), &[]);
-    check_step(say(json!("x".repeat(187))), &[too_large]);
-    check_goal(
-        json!([say(json!({"$param": "x"}))]),
-        json!({"x": "x".repeat(187)}),
-        &[too_large],
-    );
-    let references: Vec<Value> = (0..20)
-        .map(|_| json!({"$step": "find", "path": "/rows/0/name"}))
-        .collect();
-    let step = json!({"id": "b", "tool": "create_record", "input": {"table": "t", "data": {"list": references}}});
-    check_steps(json!([search("find"), step]), &[]);
 }
 
 #[test]
@@ -529,14 +325,6 @@ fn a_reply_refers_to_parameters_and_outputs() {
             "/with/d plan.unknown_parameter there is no parameter \"x\"",
         ]
     );
-}
-
-#[test]
-fn errors_are_bounded_and_a_thousand_steps_take_no_longer_each() {
-    let steps: Vec<Value> = (0..1_000)
-        .map(|place| json!({"id": format!("s{place}"), "tool": "nothing", "after": ["s"]}))
-        .collect();
-    assert_eq!(errors(json!(steps), json!({})).len(), PLAN_ERRORS_MAX);
 }
 
 proptest! {
