@@ -123,8 +123,15 @@ pub struct Position<'a> {
 pub struct Sealed {
     /// The entry.
     pub entry: Entry,
-    /// The canonical JSON of the whole entry, `integrity_hash` included: one line of an export.
-    pub json: String,
+    preimage: Preimage,
+}
+
+impl Sealed {
+    /// Returns the canonical JSON of the whole entry, `integrity_hash` included: one line of an export.
+    #[must_use]
+    pub fn into_json(self) -> String {
+        self.preimage.with_hash(&self.entry.integrity_hash)
+    }
 }
 
 /// Why an entry cannot be sealed.
@@ -179,11 +186,11 @@ impl Entry {
         };
         let preimage = Preimage::of(&entry)?;
         entry.integrity_hash = preimage.hash();
-        let json = preimage.sealed(&entry.integrity_hash);
-        if json.len() > ENTRY_BYTES_MAX {
-            return Err(SealError::Size(json.len()));
+        let size = preimage.text.len() + HASH_BYTES;
+        if size > ENTRY_BYTES_MAX {
+            return Err(SealError::Size(size));
         }
-        Ok(Sealed { entry, json })
+        Ok(Sealed { entry, preimage })
     }
 
     /// Returns the RFC 8785 text of the entry without `integrity_hash`.
@@ -218,7 +225,13 @@ pub(crate) fn push_timestamp(out: &mut String, timestamp: &Timestamp) {
         .expect("writing to a String does not fail");
 }
 
+/// What comes before the hash in the whole text.
+const HASH_NAME: &str = ",\"integrity_hash\":";
+/// What the whole text has more than the preimage: the name, two quotes and 64 digits.
+const HASH_BYTES: usize = HASH_NAME.len() + 66;
+
 /// The canonical text without `integrity_hash`, and where that would stand in it.
+#[derive(Debug, Clone, PartialEq)]
 struct Preimage {
     text: String,
     hash_at: usize,
@@ -268,10 +281,10 @@ impl Preimage {
         leaf_hash(self.text.as_bytes())
     }
 
-    fn sealed(self, hash: &Hash) -> String {
+    fn with_hash(self, hash: &Hash) -> String {
         let Self { mut text, hash_at } = self;
-        let mut field = String::with_capacity(96);
-        field.push_str(",\"integrity_hash\":");
+        let mut field = String::with_capacity(HASH_BYTES);
+        field.push_str(HASH_NAME);
         push_hash(&mut field, hash);
         text.insert_str(hash_at, &field);
         text

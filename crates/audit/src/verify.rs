@@ -299,7 +299,7 @@ mod tests {
                 timestamp,
                 retention,
             };
-            lines.push(head.seal(draft, stamp).unwrap().json);
+            lines.push(head.seal(draft, stamp).unwrap().into_json());
         }
         let repeat = |index: usize| {
             let mut verifier = Verifier::new(Expectations::default()).unwrap();

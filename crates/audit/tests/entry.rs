@@ -33,7 +33,7 @@ fn sealed_entries_are_those_of_the_golden_file() {
         )
         .unwrap();
         previous_hash = Some(one.entry.integrity_hash);
-        sealed.push(one.json);
+        sealed.push(one.into_json());
     }
 
     assert_eq!(sealed, golden);
@@ -43,10 +43,11 @@ fn sealed_entries_are_those_of_the_golden_file() {
 fn a_read_entry_is_the_sealed_one() {
     let sealed = seal(Draft::new(Action::GOAL_ACCEPTED, "u-1", "goal", "g-1")).unwrap();
 
-    let read = Entry::read(sealed.json.as_bytes()).unwrap();
+    let entry = sealed.entry.clone();
+    let read = Entry::read(sealed.into_json().as_bytes()).unwrap();
 
-    assert_eq!(read, sealed.entry);
-    assert_eq!(read.computed_hash(), Ok(sealed.entry.integrity_hash));
+    assert_eq!(read, entry);
+    assert_eq!(read.computed_hash(), Ok(entry.integrity_hash));
     assert_eq!(
         leaf_hash(read.preimage().unwrap().as_bytes()),
         read.integrity_hash
@@ -69,14 +70,10 @@ fn names_are_sorted_as_the_rfc_sorts_them() {
         .iter()
         .fold(empty(), |draft, name| draft.with(*name, 1));
 
-    let sealed = seal(draft).unwrap();
+    let json = seal(draft).unwrap().into_json();
 
     let sorted = "{\"\\r\":1,\"1\":1,\"\u{80}\":1,\"\u{f6}\":1,\"\u{20ac}\":1,\"\u{1f600}\":1,\"\u{fb33}\":1}";
-    assert!(
-        sealed.json.contains(&format!("\"metadata\":{sorted},")),
-        "{}",
-        sealed.json
-    );
+    assert!(json.contains(&format!("\"metadata\":{sorted},")), "{json}");
 }
 
 /// RFC 8785 §3.2.2.2: two-letter escapes where JSON has them, lower-case `\u00xx` for other controls, nothing else.
@@ -87,18 +84,14 @@ fn text_is_escaped_as_the_rfc_escapes_it() {
         .filter_map(char::from_u32)
         .collect();
 
-    let sealed = seal(empty().with("t", text)).unwrap();
+    let json = seal(empty().with("t", text)).unwrap().into_json();
 
     let escaped = concat!(
         r"\u0000\u0001\u0002\u0003\u0004\u0005\u0006\u0007\b\t\n\u000b\f\r\u000e\u000f",
         r"\u0010\u0011\u0012\u0013\u0014\u0015\u0016\u0017\u0018\u0019\u001a\u001b\u001c\u001d\u001e\u001f",
         "\\\"/\\\\\u{7f}\u{2028}"
     );
-    assert!(
-        sealed.json.contains(&format!("{{\"t\":\"{escaped}\"}}")),
-        "{}",
-        sealed.json
-    );
+    assert!(json.contains(&format!("{{\"t\":\"{escaped}\"}}")), "{json}");
 }
 
 #[test]
@@ -106,7 +99,7 @@ fn whole_numbers_are_the_same_however_they_are_written() {
     let whole = seal(empty().with("n", json!([2555, 0, -7]))).unwrap();
     let float = seal(empty().with("n", json!([2555.0, -0.0, -7.0]))).unwrap();
 
-    assert_eq!(whole.json, float.json);
+    assert_eq!(whole.into_json(), float.into_json());
 }
 
 proptest! {
@@ -119,7 +112,9 @@ proptest! {
             previous_hash: (index > 0).then(|| leaf_hash(b"before")),
         };
 
-        let Sealed { entry, json } = Entry::seal(draft, position).unwrap();
+        let sealed = Entry::seal(draft, position).unwrap();
+        let entry = sealed.entry.clone();
+        let json = sealed.into_json();
 
         let preimage = serde_json_canonicalizer::to_string(&reference).unwrap();
         prop_assert_eq!(entry.preimage().unwrap(), preimage.clone());
@@ -134,14 +129,15 @@ proptest! {
     #[test]
     fn an_entry_written_anew_is_the_same_entry(draft in drafts()) {
         let sealed = seal(draft).unwrap();
-        let value: Value = serde_json::from_str(&sealed.json).unwrap();
+        let hash = sealed.entry.integrity_hash;
+        let value: Value = serde_json::from_str(&sealed.into_json()).unwrap();
 
         let pretty = serde_json::to_string_pretty(&value).unwrap();
         let with_fraction = pretty.replace("\"retention_period_days\": 2555", "\"retention_period_days\": 25.55e2");
 
         prop_assert_ne!(&with_fraction, &pretty);
         let read = Entry::read(with_fraction.as_bytes()).unwrap();
-        prop_assert_eq!(read.computed_hash().unwrap(), sealed.entry.integrity_hash);
+        prop_assert_eq!(read.computed_hash().unwrap(), hash);
     }
 }
 

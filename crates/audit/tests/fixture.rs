@@ -30,7 +30,11 @@ impl Export {
 
 pub(crate) fn export(size: usize) -> Export {
     let mut head = ChainHead::default();
-    let lines = (0..size).map(|index| head.seal(draft(index), stamp("acme", index)).unwrap().json);
+    let lines = (0..size).map(|index| {
+        head.seal(draft(index), stamp("acme", index))
+            .unwrap()
+            .into_json()
+    });
     Export::of(lines.collect())
 }
 
@@ -87,7 +91,7 @@ pub(crate) fn forged(index: usize, previous_hash: Option<Hash>) -> String {
         index: index as u64,
         previous_hash,
     };
-    Entry::seal(draft, position).unwrap().json
+    Entry::seal(draft, position).unwrap().into_json()
 }
 
 /// Changes an entry and makes its hash right again.

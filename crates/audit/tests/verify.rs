@@ -158,7 +158,7 @@ fn entries_of_two_tenants_do_not_mix() {
             other
                 .seal(draft(index), stamp("other", index))
                 .unwrap()
-                .json
+                .into_json()
         })
         .collect();
     lines.push(foreign[3].clone());
@@ -241,7 +241,7 @@ fn a_head_restored_from_the_store_goes_on() {
     for index in 5..9 {
         assert_eq!(restored.next_index(), index as u64);
         let sealed = restored.seal(draft(index), stamp("acme", index)).unwrap();
-        assert_eq!(sealed.json, whole.lines[index]);
+        assert_eq!(sealed.into_json(), whole.lines[index]);
     }
 
     assert_eq!(ChainHead::restore(frontier, None), None);

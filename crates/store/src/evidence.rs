@@ -251,10 +251,10 @@ impl Stored {
             )?;
             let computed = sealed.entry.integrity_hash;
             let line = match computed == hash {
-                true => sealed.json,
+                true => sealed.into_json(),
                 // The line says what is stored, for the verifier to find.
                 false => sealed
-                    .json
+                    .into_json()
                     .replacen(&computed.to_string(), &hash.to_string(), 1),
             };
             previous_hash = Some(hash);

@@ -146,7 +146,7 @@ fn fields_that_have_not_their_one_form_are_refused() {
 
 /// Reads an entry's line after one change of its text.
 fn refuse(from: &str, to: &str, expected: &str) {
-    let line = to_refuse().json;
+    let line = to_refuse().into_json();
     assert!(line.contains(from), "{from}");
     let error = Entry::read(line.replacen(from, to, 1).as_bytes())
         .unwrap_err()
