@@ -34,6 +34,13 @@ pub(crate) struct GoalRef {
     pub(crate) goal: GoalId,
 }
 
+impl GoalRef {
+    /// That the goal is not in the store although it has to be run.
+    pub(crate) fn missing(&self) -> Error {
+        Error::Missing(self.goal.to_string())
+    }
+}
+
 /// Drives goals. Cloning it is cheap; all clones are one engine.
 #[derive(Clone)]
 pub struct Engine {

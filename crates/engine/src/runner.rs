@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use saga::event::EventKind;
 use saga::input::Person;
 use saga::{Effect, Event, Input, Moment, Saga};
-use store::{Append, AppendError, Gate, GoalRow, Notice, Store};
+use store::{Append, AppendError, Gate, GoalRow, Loaded, Notice, Store};
 use tokio::sync::oneshot;
 
 use crate::driver::GoalRef;
@@ -89,16 +89,21 @@ impl Runner {
         }
     }
 
-    /// Reads a goal from its journal.
-    pub(crate) async fn load(store: Store, goal: GoalRef) -> Result<Self, Error> {
-        let mut runner = Self::fresh(store, goal);
-        runner.reload().await?;
-        Ok(runner)
+    /// A goal as it was read from its journal.
+    pub(crate) fn loaded(store: Store, goal: GoalRef, loaded: Loaded) -> Self {
+        Self {
+            store,
+            goal,
+            saga: loaded.saga,
+            wishes: loaded.inbox,
+            inbox_read: 0,
+            told: None,
+        }
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
         let loaded = self.store.load(&self.goal.tenant, &self.goal.goal).await?;
-        let loaded = loaded.ok_or_else(|| Error::Missing(self.goal.goal.to_string()))?;
+        let loaded = loaded.ok_or_else(|| self.goal.missing())?;
         self.saga = loaded.saga;
         self.wishes = loaded.inbox;
         self.inbox_read = 0;

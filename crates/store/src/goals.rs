@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row};
 use saga::Saga;
 
 use crate::error::{Damage, Error};
+use crate::readers::Reading;
 use crate::shared::Shared;
 use crate::store::Store;
 use crate::table::{Table, integer, optional, optional_text, text};
@@ -180,11 +181,23 @@ impl Store {
     /// [`Error::Damaged`] where a row of the goal is not what was written.
     pub async fn load(&self, tenant: &TenantId, goal: &GoalId) -> Result<Option<Loaded>, Error> {
         let (tenant, goal) = (tenant.clone(), goal.clone());
+        self.read(move |reading| load_by_name(reading, &tenant, &goal))
+            .await
+    }
+
+    /// Reads many goals as [`Store::load`] does, in one go; a damaged one does not keep the others from being read.
+    ///
+    /// # Errors
+    /// Only where nothing could be read.
+    pub async fn load_many(
+        &self,
+        goals: Vec<(TenantId, GoalId)>,
+    ) -> Result<Vec<Result<Option<Loaded>, Error>>, Error> {
         self.read(move |reading| {
-            let Some(record) = find_by_name(reading.conn, &tenant, &goal)? else {
-                return Ok(None);
-            };
-            load(reading.conn, reading.shared, &record).map(Some)
+            let each = goals.iter();
+            Ok(each
+                .map(|(tenant, goal)| load_by_name(reading, tenant, goal))
+                .collect())
         })
         .await
     }
@@ -199,6 +212,16 @@ impl Store {
         self.read(move |reading| open_goals(reading.conn, after, limit))
             .await
     }
+}
+
+fn load_by_name(
+    reading: &Reading<'_>,
+    tenant: &TenantId,
+    goal: &GoalId,
+) -> Result<Option<Loaded>, Error> {
+    let found = find_by_name(reading.conn, tenant, goal)?;
+    let loaded = found.map(|record| load(reading.conn, reading.shared, &record));
+    loaded.transpose()
 }
 
 /// Rebuilds a goal with its unread wishes.

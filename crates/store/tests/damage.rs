@@ -122,14 +122,24 @@ async fn a_damaged_row_stops_its_goal_and_no_other() {
             .execute(&format!("{edit} WHERE rowid = ?1"), [row])
             .unwrap();
         assert_eq!(changed, 1);
-        let damaged = store.load(&acme, &goal_id("bad")).await.unwrap_err();
-        let Error::Damaged(damage) = damaged else {
-            panic!("{damaged:?}")
-        };
-        assert_eq!(
-            (damage.table.as_str(), damage.row),
-            (table, row.to_string())
-        );
+        let names = ["good", "bad", "none", "good"].map(|name| (acme.clone(), goal_id(name)));
+        let [good, bad, none, again] = store
+            .load_many(names.to_vec())
+            .await
+            .unwrap()
+            .try_into()
+            .unwrap();
+        for damaged in [bad, store.load(&acme, &goal_id("bad")).await] {
+            let Err(Error::Damaged(damage)) = damaged else {
+                panic!("{damaged:?}")
+            };
+            assert_eq!(
+                (damage.table.as_str(), damage.row),
+                (table, row.to_string())
+            );
+        }
+        assert_eq!(good.unwrap().unwrap().saga, again.unwrap().unwrap().saga);
+        assert!(none.unwrap().is_none());
         let mut good = Driven::load(&store, &acme, "good").await;
         good.start();
         store.append(good.append()).await.unwrap();

@@ -4,11 +4,16 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::id::TenantId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::{Engine, GoalRef, task};
 use crate::config::EngineConfig;
 use crate::error::Error;
+
+/// Goals that are read from the store in one go.
+const READ_AT_ONCE: usize = 64;
+/// Such reads at a time; while they last, more goals gather for the next.
+const READS_MAX: usize = 2;
 
 /// All seats of the process.
 pub(super) struct Seats {
@@ -176,10 +181,16 @@ impl State {
 
 /// Seats waiting goals for ever; ends with the engine.
 pub(super) async fn run(engine: Engine) {
+    let reads = Arc::new(Semaphore::new(READS_MAX));
     loop {
         engine.shared.seats.next.notified().await;
-        while let Some(seat) = engine.shared.seats.next_in_turn() {
-            engine.spawn(task::begin(engine.clone(), seat));
+        while let Ok(permit) = Arc::clone(&reads).acquire_owned().await {
+            let next = std::iter::from_fn(|| engine.shared.seats.next_in_turn());
+            let seats: Vec<_> = next.take(READ_AT_ONCE).collect();
+            if seats.is_empty() {
+                break;
+            }
+            engine.spawn(task::begin(engine.clone(), seats, permit));
         }
     }
 }

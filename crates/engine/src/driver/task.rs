@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use saga::event::StepItem;
 use saga::input::Ended;
 use saga::{Effect, Input};
+use store::Loaded;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Engine, Seat};
 use crate::error::Error;
@@ -24,10 +26,32 @@ const LATER: SignedDuration = SignedDuration::from_secs(5);
 
 type UnderWay = FuturesUnordered<BoxFuture<'static, (String, Input)>>;
 
-/// Seats a goal that nobody has in memory.
-pub(super) async fn begin(engine: Engine, seat: Seat) {
+/// Reads goals that nobody has in memory, and runs each; `reading` is given back once they are read.
+pub(super) async fn begin(engine: Engine, seats: Vec<Seat>, reading: OwnedSemaphorePermit) {
+    let name = |seat: &Seat| (seat.goal.tenant.clone(), seat.goal.goal.clone());
+    let names: Vec<_> = seats.iter().map(name).collect();
+    let found = engine.store().load_many(names).await;
+    drop(reading);
+    match found {
+        Ok(found) => {
+            for (seat, found) in seats.into_iter().zip(found) {
+                engine.spawn(first(engine.clone(), seat, found));
+            }
+        }
+        Err(error) => {
+            let error = Error::from(error);
+            for seat in seats {
+                give_up(&engine, seat, &error);
+            }
+        }
+    }
+}
+
+/// Runs a goal from where its journal ends.
+async fn first(engine: Engine, seat: Seat, found: Result<Option<Loaded>, store::Error>) {
     let begun = async {
-        let mut runner = Runner::load(engine.store().clone(), seat.goal.clone()).await?;
+        let loaded = found?.ok_or_else(|| seat.goal.missing())?;
+        let mut runner = Runner::loaded(engine.store().clone(), seat.goal.clone(), loaded);
         let input = [Input::Recover { jitter: jitter() }];
         let turned = runner.turn(&input, leave(&engine)).await?;
         Ok::<_, Error>((runner, turned))
