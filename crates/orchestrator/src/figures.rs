@@ -43,6 +43,14 @@ pub(crate) struct Gauge {
     pub(crate) value: u64,
 }
 
+/// How often something was done and how long that took, read when it is asked for.
+pub(crate) struct Summary {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) count: u64,
+    pub(crate) sum: Duration,
+}
+
 impl Figures {
     pub(crate) fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -62,7 +70,7 @@ impl Figures {
     }
 
     /// All figures in the text format of Prometheus 0.0.4.
-    pub(crate) fn text(&self, gauges: &[Gauge]) -> String {
+    pub(crate) fn text(&self, gauges: &[Gauge], summary: &Summary) -> String {
         let mut out = String::with_capacity(4_096);
         for gauge in gauges {
             family(&mut out, gauge.name, "gauge", gauge.help);
@@ -92,6 +100,17 @@ impl Figures {
                 format_args!("{name} {}", counter.load(Ordering::Relaxed)),
             );
         }
+        let Summary {
+            name,
+            help,
+            count,
+            sum,
+        } = summary;
+        family(&mut out, name, "summary", help);
+        line(
+            &mut out,
+            format_args!("{name}_sum {}\n{name}_count {count}", sum.as_secs_f64()),
+        );
         self.requests_text(&mut out);
         out
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::health::Health;
 
-use crate::figures::Gauge;
+use crate::figures::{Gauge, Summary};
 use crate::state::App;
 
 /// Longest wait for the database's sign of life.
@@ -16,6 +16,7 @@ pub(crate) async fn ready(app: &App) -> Health {
         return Health::failing("engine");
     }
     match tokio::time::timeout(ANSWER_WITHIN, app.store.open_goals(0, 1)).await {
+        Ok(Ok(_)) if app.store.space_is_low() => Health::failing("disk"),
         Ok(Ok(_)) => Health::ok(),
         Ok(Err(error)) => {
             tracing::error!(%error, "the database does not answer");
@@ -29,7 +30,8 @@ pub(crate) async fn ready(app: &App) -> Health {
 pub(crate) fn figures(app: &App) -> String {
     let engine = app.engine.health();
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    app.figures.text(&[
+    let store = app.store.figures();
+    let gauges = [
         Gauge {
             name: "omnihub_goals_active",
             help: "Goals in memory.",
@@ -50,5 +52,12 @@ pub(crate) fn figures(app: &App) -> String {
             help: "Effects under way.",
             value: u64::from(engine.effects),
         },
-    ])
+    ];
+    let commits = Summary {
+        name: "omnihub_commit_duration_seconds",
+        help: "Commits of the journal, and how long they took.",
+        count: store.groups,
+        sum: store.committing,
+    };
+    app.figures.text(&gauges, &commits)
 }

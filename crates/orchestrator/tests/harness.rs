@@ -51,6 +51,7 @@ pub(crate) struct Plot {
     pub(crate) auth: AuthConfig,
     pub(crate) limits: Limits,
     pub(crate) open_goals_max: u64,
+    pub(crate) reserve_mb: u64,
     pub(crate) playbooks: Vec<&'static str>,
 }
 
@@ -60,6 +61,7 @@ impl Default for Plot {
             auth: AuthConfig::default(),
             limits: Limits::default(),
             open_goals_max: 1_000,
+            reserve_mb: 0,
             playbooks: vec![
                 include_str!("playbooks/greet.yaml"),
                 include_str!("playbooks/mail.yaml"),
@@ -98,7 +100,7 @@ impl House {
     }
 
     async fn in_dir(plot: Plot, dir: TempDir) -> Self {
-        let store = open_store(&dir).await;
+        let store = open_store(&dir, plot.reserve_mb).await;
         let agent =
             Arc::new(Agent::open(agent_config(dir.path().join("outbox"), &plot.limits)).unwrap());
         let hands = Arc::new(Hands::new(AgentPerformer::new(Arc::clone(&agent))));
@@ -257,9 +259,9 @@ pub(crate) fn principal(subject: &str, tenant: &str, role: Role) -> Principal {
 }
 
 /// Opens the store as soon as whoever held it has let it go.
-async fn open_store(dir: &TempDir) -> Store {
+async fn open_store(dir: &TempDir, reserve_mb: u64) -> Store {
     let config = StoreConfig {
-        reserve_mb: 0,
+        reserve_mb,
         ..StoreConfig::new(dir.path().join("data"))
     };
     let opened = async {

@@ -19,6 +19,7 @@ mod events;
 mod evidence;
 mod goals;
 mod harness;
+mod health;
 mod http;
 mod idempotency;
 mod plans;

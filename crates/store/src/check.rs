@@ -12,6 +12,7 @@ use crate::goals::{self, GOALS, Record};
 use crate::installation::Installation;
 use crate::journal::{self, JOURNAL};
 use crate::shared::Shared;
+use crate::space::Space;
 use crate::table::TABLES;
 use crate::tenants::{self, TENANTS};
 use crate::{DATABASE, connection, schema};
@@ -65,7 +66,12 @@ pub fn check_full(dir: &Path) -> Result<Vec<Damage>, Error> {
     let installation = Installation::read(&conn, dir)?;
     all_goals(
         &conn,
-        &Shared::new(dir, installation, Gate::default()),
+        &Shared::new(
+            dir,
+            Space::new(dir.to_owned(), 0),
+            installation,
+            Gate::default(),
+        ),
         &mut damages,
     )?;
     damages.extend(verify::damages(&conn, dir)?);

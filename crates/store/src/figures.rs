@@ -39,6 +39,11 @@ impl Counters {
 }
 
 impl Store {
+    /// Whether free space has fallen below the reserve, so that nothing new begins.
+    pub fn space_is_low(&self) -> bool {
+        self.shared().space.is_low_now()
+    }
+
     /// What the writer has done so far.
     pub fn figures(&self) -> Figures {
         let counters = &self.shared().counters;

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::figures::Counters;
 use crate::gate::Gate;
 use crate::installation::Installation;
+use crate::space::Space;
 use crate::toolsets::Toolsets;
 use crate::watch::Watchers;
 
@@ -24,13 +25,15 @@ pub(crate) struct Shared {
     pub(crate) gate: watch::Sender<Gate>,
     /// How often notices were written.
     pub(crate) notices: watch::Sender<u64>,
+    /// The free space of the data directory.
+    pub(crate) space: Space,
     /// What the writer has done.
     pub(crate) counters: Counters,
 }
 
 impl Shared {
     /// What the threads of a new store share.
-    pub(crate) fn new(dir: &Path, installation: Installation, gate: Gate) -> Self {
+    pub(crate) fn new(dir: &Path, space: Space, installation: Installation, gate: Gate) -> Self {
         Self {
             dir: dir.to_owned(),
             installation,
@@ -38,6 +41,7 @@ impl Shared {
             watchers: Watchers::default(),
             gate: watch::Sender::new(gate),
             notices: watch::Sender::new(0),
+            space,
             counters: Counters::default(),
         }
     }

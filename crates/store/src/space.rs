@@ -9,6 +9,7 @@ use rustix::fs::statvfs;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Watches the free space of a data directory.
+#[derive(Clone)]
 pub(crate) struct Space {
     dir: PathBuf,
     reserve_bytes: u64,

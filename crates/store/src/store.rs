@@ -90,9 +90,10 @@ impl Store {
         let state = State::read(&conn)?;
         let own = connection::open_writer(&path, durable)?;
         let copier = Copier::start(&mut conn, own, config.proof.log_pages.unwrap_or(LOG_PAGES))?;
-        let shared = Arc::new(Shared::new(&config.dir, installation, state.gate().clone()));
+        let space = Space::new(config.dir.clone(), config.reserve_mb);
+        let gate = state.gate().clone();
+        let shared = Arc::new(Shared::new(&config.dir, space.clone(), installation, gate));
         let readers = Arc::new(Readers::new(path, Arc::clone(&shared)));
-        let space = Space::new(config.dir, config.reserve_mb);
         let sabotage = config.proof.sabotage_journal;
         let writer = Writer::start(Start {
             copier,
