@@ -4,6 +4,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
+use crate::asked::Asked;
+
 /// Commits that are measured for one figure.
 const COMMITS: usize = 100;
 /// A loop whose slowest run takes this much longer than its fastest says that others use the machine.
@@ -95,13 +97,17 @@ pub(crate) fn evidence() {
         verifying += begun.elapsed().as_secs_f64();
     }
     let rate = f64::from(ENTRIES) / sealing;
-    println!(
-        "{:<44} {rate:>12.0} {:<8} ≥ 500,000",
-        "audit entries sealed in memory, one thread", "/s"
+    crate::row(
+        "audit entries sealed in memory, one thread",
+        rate,
+        "/s",
+        Asked::AtLeast(500_000.0, None),
     );
-    println!(
-        "{:<44} {verifying:>12.2} {:<8} ≤ 10",
-        "1,000,000 audit entries verified", "s"
+    crate::row(
+        "1,000,000 audit entries verified",
+        verifying,
+        "s",
+        Asked::AtMost(10.0),
     );
 }
 

@@ -118,18 +118,24 @@ impl Server {
 
     /// Waits until no goal is in memory and none waits for its turn.
     pub(crate) async fn until_idle(&self) {
-        let mut client = Client::connect(&self.address, &self.token).await;
         loop {
-            let (_, figures) = client.send("GET", "/metrics", "", "").await;
-            let figure = |name: &str| {
-                let line = figures.lines().find(|line| line.starts_with(name)).unwrap();
-                line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
-            };
-            if figure("omnihub_goals_active ") + figure("omnihub_goals_queued ") == 0 {
+            let figures = self.figures().await;
+            let count = |name: &str| figure(&figures, name) as u64;
+            if count("omnihub_goals_active") + count("omnihub_goals_queued") == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// The seconds spent in commits so far.
+    pub(crate) async fn commit_seconds(&self) -> f64 {
+        figure(&self.figures().await, "omnihub_commit_duration_seconds_sum")
+    }
+
+    async fn figures(&self) -> String {
+        let mut client = Client::connect(&self.address, &self.token).await;
+        client.send("GET", "/metrics", "", "").await.1
     }
 
     pub(crate) fn resident_mb(&self) -> f64 {
@@ -187,4 +193,12 @@ fn command(dir: &tempfile::TempDir, settings: &[(String, String)]) -> Command {
     command.arg("--config").arg(dir.path().join("omnihub.toml"));
     command.envs(settings.iter().map(|(name, value)| (name, value)));
     command
+}
+
+/// The value of one of `/metrics`.
+fn figure(figures: &str, name: &str) -> f64 {
+    let value = figures
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap().parse().unwrap()
 }
