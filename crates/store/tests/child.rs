@@ -39,6 +39,20 @@ pub fn command(mode: &str, dir: &Path) -> Command {
     command
 }
 
+/// What to do where strace is not there.
+pub const STRACE: &str = "strace is needed for this test: apt-get install strace";
+
+/// The command that makes this binary a child whose system calls are recorded or made to fail.
+pub fn under_strace(options: &[&str], trace: &Path, mode: &str, dir: &Path) -> Command {
+    let child = command(mode, dir);
+    let mut strace = Command::new("strace");
+    strace.arg("-f").args(options).arg("-o").arg(trace);
+    strace.arg(child.get_program()).args(child.get_args());
+    let set = |(name, value)| Some((name, value?));
+    strace.envs(child.get_envs().filter_map(set));
+    strace
+}
+
 /// Runs a child to its end.
 pub fn run(mode: &str, dir: &Path, environment: &[(&str, &str)]) -> Done {
     let output = command(mode, dir)

@@ -15,6 +15,7 @@ mod child;
 mod controlling;
 mod crash;
 mod damage;
+mod disk;
 mod evidence;
 mod golden;
 mod limiting;

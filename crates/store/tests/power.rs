@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::child;
 use crate::crash::check;
@@ -111,31 +110,12 @@ fn start_on(disk: &Disk, data: &Path, lines: &[String]) -> Result<(), String> {
 }
 
 fn record(data: &Path, trace: &Path, environment: &[(&str, &str)]) -> Vec<Call> {
-    let child = child::command("work", data);
     let calls = "openat,pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,link,linkat";
-    let mut strace = Command::new("strace");
-    strace
-        .args([
-            "-f",
-            "-y",
-            "-xx",
-            "-s",
-            "1000000",
-            "-e",
-            &format!("trace={calls}"),
-            "-o",
-        ])
-        .arg(trace);
-    strace.arg(child.get_program()).args(child.get_args());
-    strace.envs(
-        child
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    strace.envs(environment.iter().copied());
-    let output = strace
-        .output()
-        .expect("strace is needed for this test: apt-get install strace");
+    let calls = format!("trace={calls}");
+    let options = ["-y", "-xx", "-s", "1000000", "-e", &calls];
+    let mut traced = child::under_strace(&options, trace, "work", data);
+    let output = traced.envs(environment.iter().copied()).output();
+    let output = output.expect(child::STRACE);
     assert!(
         output.status.success(),
         "{}",
