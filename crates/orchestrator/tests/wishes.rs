@@ -59,6 +59,12 @@ async fn a_wish_that_cannot_be_granted_says_why() {
         )
         .await;
     house.until(&ana, &stuck, "stuck").await;
+    house.hands.succeeds("done");
+    house.hands.fails("refused");
+    house.hands.stalls("done");
+    let steps = json!([calls("done", &[]), calls("refused", &["done"])]);
+    let undoing = house.submit(&ana, "undoing", steps).await;
+    house.until(&ana, &undoing, "compensating").await;
     let running = house
         .submit(
             &ana,
@@ -73,6 +79,9 @@ async fn a_wish_that_cannot_be_granted_says_why() {
         (&ana, &ended, "retry"),
         (&ana, &stuck, "cancel"),
         (&olaf, &stuck, "pause"),
+        (&ana, &undoing, "cancel"),
+        (&ana, &undoing, "pause"),
+        (&olaf, &undoing, "resume"),
         (&ana, &running, "retry"),
         (&house.who("eve", Role::Authenticated), &running, "cancel"),
         (&house.who("kim", Role::Auditor), &running, "cancel"),
@@ -95,6 +104,9 @@ async fn a_wish_that_cannot_be_granted_says_why() {
     goal-ended retry: 409 goal.ended
     goal-stuck cancel: 409 goal.stuck
     goal-stuck pause: 409 goal.stuck
+    goal-undoing cancel: 409 goal.unwinding
+    goal-undoing pause: 409 goal.unwinding
+    goal-undoing resume: 409 goal.unwinding
     goal-running retry: 409 goal.not_stuck
     goal-running cancel: 404 goal.not_found
     goal-running cancel: 403 auth.forbidden

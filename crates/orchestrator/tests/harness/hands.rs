@@ -1,6 +1,6 @@
 //! The engine's hands: the real tools, but for steps whose outcomes a test has scripted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 
 use domain::effect::Call;
@@ -14,6 +14,8 @@ use serde_json::json;
 pub(crate) struct Hands {
     agent: AgentPerformer,
     script: Mutex<HashMap<(String, bool), VecDeque<Outcome>>>,
+    /// Steps whose undo never ends.
+    stalled: Mutex<HashSet<String>>,
 }
 
 impl Hands {
@@ -21,6 +23,7 @@ impl Hands {
         Self {
             agent,
             script: Mutex::default(),
+            stalled: Mutex::default(),
         }
     }
 
@@ -42,6 +45,11 @@ impl Hands {
     /// The next undo of a step succeeds.
     pub(crate) fn undoes(&self, step: &str) {
         self.script(step, true, done());
+    }
+
+    /// The undo of a step never ends.
+    pub(crate) fn stalls(&self, step: &str) {
+        self.stalled.lock().unwrap().insert(step.to_owned());
     }
 
     /// The next attempt of a step fails for good.
@@ -69,6 +77,9 @@ pub(crate) fn done() -> Outcome {
 impl Performer for Hands {
     fn perform(&self, call: Call) -> BoxFuture<'static, Outcome> {
         let key = (call.step.to_string(), call.undoes.is_some());
+        if key.1 && self.stalled.lock().unwrap().contains(&key.0) {
+            return std::future::pending().boxed();
+        }
         let next = self
             .script
             .lock()
