@@ -14,7 +14,7 @@ use crate::error::Error;
 
 /// The held lock; dropping it lets the next process in.
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -48,6 +48,35 @@ impl Lock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
         write.map_err(Error::file("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would leave the lock with a child of this process that has yet to begin its own program.
+        flock(&self.file, FlockOperation::Unlock).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::Lock;
+    use crate::error::Error;
+
+    #[test]
+    fn what_was_let_go_can_be_taken_although_a_child_still_has_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        // As a fork copies it.
+        let inherited = lock.file.try_clone().unwrap();
+        assert!(matches!(Lock::take(dir.path()), Err(Error::InUse { .. })));
+
+        drop(lock);
+
+        Lock::take(dir.path()).unwrap();
+        drop(inherited);
     }
 }
