@@ -1,6 +1,8 @@
 //! `send_email` against a real SMTP server, and into the outbox.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use agent::email::Starttls;
 use agent::{Agent, Error};
@@ -208,6 +210,25 @@ async fn a_repeat_into_the_outbox_leaves_one_mail() {
         summary(&perform(&agent, "send_email", mail("ana@example.com")).await),
         "transient email.outbox"
     );
+}
+
+#[tokio::test]
+async fn the_outbox_and_its_mails_are_their_owners_alone() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let new = World::new();
+    let open = World::new();
+    fs::create_dir(open.outbox()).unwrap();
+    fs::set_permissions(open.outbox(), Permissions::from_mode(0o755)).unwrap();
+    for world in [new, open] {
+        let agent = world.agent();
+        let call = call(&agent, "send_email", mail("ana@example.com"));
+        let name = |end: &str| world.outbox().join(format!("{}.{end}", call.key));
+        // What an earlier version may have left when it was killed.
+        fs::write(name("tmp"), "Subj").unwrap();
+        fs::set_permissions(name("tmp"), Permissions::from_mode(0o644)).unwrap();
+        output(agent.perform(&call).await);
+        assert_eq!((mode(world.outbox()), mode(&name("eml"))), (0o700, 0o600));
+    }
 }
 
 #[test]
