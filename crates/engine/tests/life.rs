@@ -41,6 +41,20 @@ async fn a_failed_goal_is_undone_newest_first() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_over_when_it_begins_ends_at_once() {
+    let world = World::new().await;
+    for (name, input) in [
+        ("none", json!({ "seconds": 0 })),
+        ("past", json!({ "until": "2020-01-01T00:00:00Z" })),
+    ] {
+        let wait = json!({ "id": "w", "tool": "wait", "input": input });
+        let then = json!({ "id": "then", "tool": "act", "after": ["w"] });
+        world.submit(name, json!([wait, then])).await;
+        world.until_status(name, GoalStatus::Completed).await;
+    }
+}
+
+#[tokio::test]
 async fn who_waits_is_told_the_goal_as_the_journal_has_it() {
     let world = World::new().await;
     let mut failing = chain();

@@ -240,10 +240,15 @@ impl Saga {
 
     /// When [`Input::Tick`] is next due, or a backoff ends, on the clock that stands still during holds.
     ///
-    /// `None`: time alone changes nothing. What is due at `now` already is left out: `Tick` and `ready` have it.
+    /// `None`: time alone changes nothing. Where `Tick` has something to do at `now` already, that is when; a backoff that
+    /// has ended is left out, since `ready` has it.
     pub fn deadline(&self, now: Moment) -> Option<Timestamp> {
         if self.times.paused.is_some() || matches!(self.phase, Phase::Stuck | Phase::Ended(_)) {
             return None;
+        }
+        // A timer that was due when it started begins after the tick of its moment.
+        if !self.tick(now).is_empty() {
+            return Some(now.clock());
         }
         let clock = self.clock(now);
         let expiry = after(&self.expiries, clock);

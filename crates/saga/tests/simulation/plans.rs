@@ -39,7 +39,7 @@ fn step(random: &mut Random, place: usize, before: &[Value]) -> Value {
         depend(random, before, &mut step);
     }
     match tool {
-        "wait" => step["input"] = json!({ "seconds": 1 + random.below(20) }),
+        "wait" => step["input"] = json!({ "seconds": random.below(20) }),
         "lend" => step["input"]["to"] = json!(*random.pick(&["known", "unknown"])),
         "put" | "book" | "send" | "sign" if random.percent(75) => {
             step["compensation"] = compensation(random, place);
