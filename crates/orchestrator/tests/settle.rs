@@ -49,6 +49,36 @@ async fn what_happened_is_settled_with_its_output() {
 }
 
 #[tokio::test]
+async fn what_happened_needs_the_output_that_others_will_look_for() {
+    let house = House::open().await;
+    let goal = doubtful(&house, "o").await;
+    let silent = json!({ "result": "happened", "reason": "the bank says so" });
+    let refused = house
+        .post(&house.olaf(), &path(&goal, "pay"), silent.clone())
+        .await;
+    insta::assert_snapshot!(refused.refusal(), @r#"
+    422 request.invalid
+      "/output" say what it answered: member "body" is missing
+      "/output" say what it answered: member "status_code" is missing
+    "#);
+    house.until(&house.ana(), &goal, "waiting").await;
+    // An undo has an output that nobody looks for.
+    house.hands.succeeds("book");
+    house.hands.fails("pay");
+    let unknown = domain::outcome::Outcome::unknown("http.cut", "the connection was cut");
+    house.hands.script("book", true, unknown);
+    let steps = json!([calls("book", &[]), calls("pay", &["book"])]);
+    let goal = house.submit(&house.ana(), "u", steps).await;
+    let shown = house.settled(&house.ana(), &goal).await;
+    assert_eq!(shown["steps"][0]["state"], "in_doubt", "{shown}");
+    let undone = house
+        .post(&house.olaf(), &path(&goal, "book"), silent)
+        .await;
+    assert_eq!(undone.status, 202, "{}", undone.text);
+    assert_eq!(house.settled(&house.ana(), &goal).await["status"], "failed");
+}
+
+#[tokio::test]
 async fn what_did_not_happen_fails_the_goal() {
     let house = House::open().await;
     let goal = doubtful(&house, "n").await;

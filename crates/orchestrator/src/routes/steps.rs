@@ -11,8 +11,11 @@ use axum::response::{IntoResponse as _, Response};
 use domain::id::{GoalId, StepId};
 use domain::schema::Schema;
 use http::StatusCode;
+use saga::Saga;
 use saga::event::{Settlement, StepItem};
 use saga::input::Wish;
+use saga::step::WorkPhase;
+use serde_json::{Value, json};
 
 use crate::body::{Json, Segments, Strict, check_reason};
 use crate::caller::Caller;
@@ -57,7 +60,7 @@ pub(crate) async fn settle(
     Ok((StatusCode::ACCEPTED, Json(wished)).into_response())
 }
 
-/// Checks the stated output against what the goal pinned as the tool's output schema.
+/// Checks the output against what the goal pinned as the tool's output schema.
 async fn check_output(
     app: &App,
     caller: &Caller,
@@ -66,33 +69,50 @@ async fn check_output(
 ) -> Result<(), ApiError> {
     let loaded = goals::load(app, caller, goal).await?;
     let planned = loaded.saga.plan_step(step.as_str()).ok_or_else(no_step)?;
-    let Some(output) = &body.output else {
-        return Ok(());
-    };
-    if body.result != SettleResult::Happened {
+    if body.output.is_some() && body.result != SettleResult::Happened {
         return Err(ApiError::field(
             "/output",
             "only what happened has an output",
         ));
     }
+    let Some(output) = output(&loaded.saga, step, body) else {
+        return Ok(());
+    };
     let spec = loaded
         .saga
         .tools()
         .and_then(|tools| tools.get(&planned.tool));
     let spec = spec.ok_or_else(|| ApiError::internal("the goal's tools are not there"))?;
     let schema = Schema::compile(&spec.output_schema).map_err(ApiError::internal)?;
+    let unstated = match body.output {
+        Some(_) => "",
+        None => "say what it answered: ",
+    };
     let rooted = |problem: &domain::schema::Problem| {
         FieldError::new(
             format!("/output{}", problem.pointer),
-            problem.reason.clone(),
+            format!("{unstated}{}", problem.reason),
         )
     };
-    let errors: Vec<FieldError> = schema.errors(output).iter().map(rooted).collect();
+    let errors: Vec<FieldError> = schema.errors(&output).iter().map(rooted).collect();
     if errors.is_empty() {
         Ok(())
     } else {
         Err(ApiError::invalid(errors))
     }
+}
+
+/// What later steps and the undo will find as the output; `None`: nothing is given to them.
+fn output(saga: &Saga, step: &StepId, body: &Settle) -> Option<Value> {
+    if body.output.is_some() || body.result != SettleResult::Happened {
+        return body.output.clone();
+    }
+    let state = saga.step_state(step.as_str())?;
+    let place = usize::try_from(body.item.unwrap_or(0)).ok()?;
+    let item = state.items().get(place)?;
+    // An undo that happened answers nobody; of an effect the machine takes {} for what is not said.
+    let of_effect = matches!(item.forth.phase, WorkPhase::Doubt { .. });
+    (of_effect && state.fans_out() == body.item.is_some()).then(|| json!({}))
 }
 
 fn no_step() -> ApiError {
