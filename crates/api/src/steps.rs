@@ -59,9 +59,24 @@ pub struct Work {
     pub started_at: Option<Timestamp>,
     /// When it was over.
     pub finished_at: Option<Timestamp>,
-    /// Since when it is in doubt; absent: it is not.
+    /// Since when it, or its undo, is in doubt; absent: neither is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Its undo; absent until that is begun. While it is there, `since` and `error` are the undo's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+}
+
+/// The undo of a piece of work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Undo {
+    /// The tool that undoes it.
+    pub tool: String,
+    /// Tries so far.
+    pub attempts: u32,
+    /// The resolved input; null: not known yet, or erased.
+    #[schema(value_type = Option<Object>)]
+    pub input: Option<Value>,
 }
 
 /// Why a step failed.

@@ -26,5 +26,6 @@ mod plans;
 mod refused;
 mod settle;
 mod tokens;
+mod undo;
 mod visibility;
 mod wishes;

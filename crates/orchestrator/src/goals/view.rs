@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::goals::{CompensationProgress, GoalSummary, GoalView};
-use api::steps::{ItemView, StepError, StepView, Work};
+use api::steps::{ItemView, StepError, StepView, Undo, Work};
 use domain::approval::ApprovalStatus;
 use domain::goal::StepStatus;
 use domain::id::{GoalId, Subject, TenantId};
@@ -108,7 +108,7 @@ fn view(step: &Step, state: &StepState, tools: Option<&Toolset>) -> StepView {
         _ => &[],
     };
     let work = match state.items() {
-        [only] if !state.fans_out() => work_of(only),
+        [only] if !state.fans_out() => work_of(step, only),
         items => joint_work(state, items),
     };
     StepView {
@@ -123,13 +123,13 @@ fn view(step: &Step, state: &StepState, tools: Option<&Toolset>) -> StepView {
             .zip(items)
             .map(|(item, state)| ItemView {
                 item,
-                work: work_of(state),
+                work: work_of(step, state),
             })
             .collect(),
     }
 }
 
-fn work_of(item: &ItemState) -> Work {
+fn work_of(step: &Step, item: &ItemState) -> Work {
     let asked = item.approval.as_ref().map(|asked| &asked.input);
     Work {
         state: item.status,
@@ -149,7 +149,17 @@ fn work_of(item: &ItemState) -> Work {
         started_at: item.started_at,
         finished_at: item.finished_at,
         since: since(item),
+        undo: undo_of(step, item),
     }
+}
+
+fn undo_of(step: &Step, item: &ItemState) -> Option<Undo> {
+    let compensation = step.compensation.as_ref()?;
+    (item.back.attempt > 0).then(|| Undo {
+        tool: compensation.tool.clone(),
+        attempts: item.back.attempt,
+        input: item.back.input.as_ref().map(|input| Value::clone(input)),
+    })
 }
 
 /// The work of a step that fans out, as one.
@@ -175,6 +185,7 @@ fn joint_work(state: &StepState, items: &[ItemState]) -> Work {
             .max()
             .filter(|_| over),
         since: items.iter().filter_map(since).min(),
+        undo: None,
     }
 }
 
@@ -204,6 +215,12 @@ pub(crate) fn error_of(payload: &Payload) -> StepError {
     }
 }
 
+fn undo_in_doubt(state: &StepState) -> bool {
+    let doubted = |work: &saga::step::Work| matches!(work.phase, WorkPhase::Doubt { .. });
+    let mut items = state.items().iter();
+    items.any(|item| doubted(&item.back))
+}
+
 fn summary_of(step: &Step, state: &StepState, work: &Work) -> String {
     let asks = |item: &ItemState| {
         item.approval
@@ -226,6 +243,9 @@ fn summary_of(step: &Step, state: &StepState, work: &Work) -> String {
             None => format!("{tool} failed"),
         },
         StepStatus::Skipped => format!("{tool} left out"),
+        StepStatus::InDoubt if undo_in_doubt(state) => {
+            format!("nobody knows whether the undo of {tool} happened; a person must settle it")
+        }
         StepStatus::InDoubt => {
             format!("nobody knows whether {tool} happened; a person must settle it")
         }
