@@ -3,6 +3,7 @@
 //! Nothing is ever fetched: a schema that refers to another document does not compile. Reasons name what is wanted and
 //! never print the value, which may be personal or a megabyte.
 
+mod condition;
 mod mend;
 mod places;
 mod reason;
@@ -106,7 +107,7 @@ impl Schema {
         let lasting = self
             .validator
             .iter_errors(value)
-            .filter(|error| !mend::could_mend(error, references));
+            .filter(|error| !mend::could_mend(error, references, &self.document));
         let mut problems: Vec<Problem> = lasting
             .flat_map(|error| reason::problems(&error, &self.document))
             .take(PROBLEMS_MAX)

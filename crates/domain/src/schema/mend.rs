@@ -6,6 +6,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
 
+use super::condition::depends_on_condition;
 use crate::plan::reference::Reference;
 
 /// The places of a value that are not known yet, as JSON Pointers.
@@ -33,7 +34,7 @@ impl References {
         None
     }
 
-    fn is_below(&self, pointer: &str) -> bool {
+    pub(super) fn is_below(&self, pointer: &str) -> bool {
         let from = format!("{pointer}/");
         self.0
             .range(from.clone()..)
@@ -46,9 +47,13 @@ impl References {
 ///
 /// Only what no value can mend is kept: an unknown or missing member, a literal of the wrong type, two equal items.
 /// Where the keyword is too clever to tell, the error counts as mendable: the resolved input is checked again.
-pub(super) fn could_mend(error: &ValidationError<'_>, references: &References) -> bool {
+pub(super) fn could_mend(
+    error: &ValidationError<'_>,
+    references: &References,
+    schema: &Value,
+) -> bool {
     let at = error.instance_path().as_str();
-    if references.above(at).is_some() || depends_on_condition(error, references) {
+    if references.above(at).is_some() || depends_on_condition(error, references, schema) {
         return true;
     }
     if references.is_at(at) {
@@ -58,9 +63,11 @@ pub(super) fn could_mend(error: &ValidationError<'_>, references: &References) -
         return false;
     }
     match error.kind() {
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => context
-            .iter()
-            .any(|branch| branch.iter().all(|error| could_mend(error, references))),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => context.iter().any(|branch| {
+            branch
+                .iter()
+                .all(|error| could_mend(error, references, schema))
+        }),
         Kind::Constant { expected_value } => could_equal(error.instance(), expected_value),
         Kind::Enum { options } => options.as_array().is_none_or(|options| {
             options
@@ -75,56 +82,6 @@ pub(super) fn could_mend(error: &ValidationError<'_>, references: &References) -
         | Kind::Custom { .. } => true,
         _ => false,
     }
-}
-
-/// Whether the error comes from a `then` or `else` that was chosen while a reference below it was not known.
-fn depends_on_condition(error: &ValidationError<'_>, references: &References) -> bool {
-    let path = error.evaluation_path().as_str();
-    if !path.contains("/then") && !path.contains("/else") {
-        return false;
-    }
-    let at = error.instance_path().as_str();
-    let mut depth = 0;
-    let mut tokens = path.split('/').skip(1).peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            "properties" | "patternProperties" | "prefixItems" => {
-                tokens.next();
-                depth += 1;
-            }
-            "items" => {
-                tokens.next_if(|next| next.bytes().all(|byte| byte.is_ascii_digit()));
-                depth += 1;
-            }
-            "additionalProperties"
-            | "additionalItems"
-            | "unevaluatedProperties"
-            | "unevaluatedItems"
-            | "contains" => {
-                depth += 1;
-            }
-            "allOf" | "anyOf" | "oneOf" | "dependentSchemas" | "dependencies" => {
-                tokens.next();
-            }
-            "then" | "else" => {
-                let scope = first_tokens(at, depth);
-                if references.is_at(scope) || references.is_below(scope) {
-                    return true;
-                }
-            }
-            _ => {}
-        }
-    }
-    false
-}
-
-/// The first `count` tokens of a pointer.
-fn first_tokens(pointer: &str, count: usize) -> &str {
-    let end = pointer
-        .match_indices('/')
-        .nth(count)
-        .map_or(pointer.len(), |(end, _)| end);
-    pointer.get(..end).unwrap_or(pointer)
 }
 
 /// Whether a template can come out as this value.

@@ -293,7 +293,7 @@ fn branches<'a>(schema: &'a Value, keyword: &str) -> &'a [Value] {
 }
 
 /// The target of a `$ref` within the document.
-fn local<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+pub(super) fn local<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let pointer = reference.strip_prefix('#')?;
     if pointer.contains('%') {
         return None;

@@ -128,6 +128,90 @@ fn a_condition_over_a_reference_is_left_open_and_others_are_not() {
     );
 }
 
+/// The form of the record tools' schemas: the table decides what else may be there.
+fn records() -> Value {
+    let of_table = |table: &str, column: &str| {
+        json!({
+            "if": {"required": ["table"], "properties": {"table": {"enum": [table]}}},
+            "then": {"properties": {
+                "id": {"type": "integer"},
+                "data": {"additionalProperties": false, "properties": {column: {"type": "string"}}},
+                "filters": {"additionalProperties": false, "properties": {column: {"$ref": "#/$defs/filter"}}},
+            }},
+        })
+    };
+    json!({
+        "type": "object",
+        "allOf": [of_table("orders", "status"), of_table("seats", "passenger")],
+        "$defs": {"filter": {
+            "if": {"type": "object"},
+            "then": {"additionalProperties": false, "properties": {"eq": {"type": "string"}, "in": {"type": "array"}}},
+            "else": {"type": "string"},
+        }},
+    })
+}
+
+#[test]
+fn a_reference_beside_what_a_condition_looks_at_leaves_nothing_open() {
+    let unknown = "/data/statsu unknown member \"statsu\"; did you mean \"status\"?";
+    for id in [known(), json!({"$param": "n"}), json!(1)] {
+        check_template(
+            records(),
+            json!({"table": "orders", "id": id, "data": {"statsu": "x"}}),
+            &[unknown],
+        );
+    }
+    check_template(
+        records(),
+        json!({"table": "orders", "data": {"statsu": known(), "status": known()}}),
+        &[unknown],
+    );
+    check_template(
+        records(),
+        json!({"table": "orders", "filters": {"status": {"eg": known()}, "passenger": known()}}),
+        &[
+            "/filters/passenger unknown member \"passenger\"",
+            "/filters/status/eg unknown member \"eg\"; did you mean \"eq\"?",
+        ],
+    );
+    check_template(
+        records(),
+        json!({"table": "orders", "id": known(), "filters": {"status": 5}}),
+        &["/filters/status must be string, not integer"],
+    );
+    check_template(
+        records(),
+        json!({"table": known(), "id": "x", "data": {"statsu": "x"}, "filters": {"status": {"eg": 1}}}),
+        &[],
+    );
+    check_template(
+        records(),
+        json!({"table": "orders", "id": known(), "data": known(), "filters": {"status": known()}}),
+        &[],
+    );
+}
+
+#[test]
+fn a_condition_that_looks_deep_is_left_open() {
+    for condition in [
+        json!({"const": {"kind": {"a": 1}}}),
+        json!({"properties": {"kind": {"enum": [{"a": 1}]}}}),
+        json!({"additionalProperties": {"properties": {"a": {"type": "string"}}}}),
+        json!({"$ref": "#/$defs/deep"}),
+        json!({"not": {"anyOf": [{"$ref": "#/$defs/deep"}]}}),
+    ] {
+        let deep = json!({"properties": {"kind": {"properties": {"a": {"const": 1}}}}});
+        let schema =
+            json!({"$defs": {"deep": deep}, "if": condition, "then": false, "else": false});
+        check_template(schema.clone(), json!({"kind": {"a": known()}}), &[]);
+        check_template(
+            schema,
+            json!({"kind": {"a": 1}}),
+            &[" nothing may stand here"],
+        );
+    }
+}
+
 #[test]
 fn what_only_looks_like_a_reference_is_left_to_whoever_reads_references() {
     check_template(
