@@ -8,6 +8,7 @@ pub(crate) mod cell;
 pub(crate) mod effects;
 mod inspect;
 mod open;
+mod prepare;
 mod probe;
 pub(crate) mod refusal;
 mod registration;
@@ -33,6 +34,7 @@ use worker::Pool;
 pub(crate) use worker::Work;
 
 pub use open::OpenError;
+pub use prepare::Lack;
 
 /// What every SQLite address begins with.
 const SQLITE: &str = "sqlite:";
@@ -94,6 +96,8 @@ impl DatabaseConfig {
 pub struct Databases {
     /// Every table by every name that plans may use for it.
     tables: BTreeMap<String, Place>,
+    /// What databases of which something is writable lack for it, by their names.
+    lacks: BTreeMap<String, Lack>,
 }
 
 /// A table and who works on its database.
@@ -112,14 +116,15 @@ struct Workers {
 }
 
 impl Databases {
-    /// Opens each database and compares it with its registration.
+    /// Opens each database and compares it with its registration; changes nothing in it.
     ///
     /// # Errors
     /// The first registration that the database does not bear out; the settings or the database have to be mended.
     pub fn open(configs: &BTreeMap<String, DatabaseConfig>) -> Result<Self, OpenError> {
-        let mut tables = Vec::new();
+        let (mut tables, mut lacks) = (Vec::new(), BTreeMap::new());
         for (name, config) in configs {
             let opened = open::open(name, config)?;
+            lacks.extend(opened.lack.map(|lack| (name.clone(), lack)));
             let workers = Arc::new(Workers {
                 readers: opened.readers,
                 writer: opened.writer,
@@ -145,6 +150,7 @@ impl Databases {
             });
         Ok(Self {
             tables: places.collect(),
+            lacks,
         })
     }
 

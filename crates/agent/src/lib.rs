@@ -24,7 +24,7 @@ mod tools;
 pub use self::error::Error;
 pub use self::failure::{Failure, Stage};
 
-use self::databases::{DatabaseConfig, Databases};
+use self::databases::{DatabaseConfig, Databases, Lack};
 use self::email::{EmailConfig, Mailer};
 use self::notify::{Notifier, NotifyConfig};
 use self::outbound::{Outbound, OutboundConfig, Resolver};
@@ -60,7 +60,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Reads the settings, the secrets and the connected databases.
+    /// Reads the settings, the secrets and the connected databases; changes nothing in them.
     ///
     /// # Errors
     /// [`Error`] names the setting that cannot be worked with.
@@ -87,6 +87,20 @@ impl Agent {
             secrets: Arc::new(secrets),
             output_bytes_max: usize::try_from(config.output_bytes_max).unwrap_or(usize::MAX),
         })
+    }
+
+    /// Makes what the connected databases need before anything is written to them: the table `omnihub_effects`. Where
+    /// that was not done, writes fail.
+    ///
+    /// # Errors
+    /// [`Error::Database`] names the database that cannot be written.
+    pub fn prepare(&self) -> Result<(), Error> {
+        Ok(self.databases.prepare()?)
+    }
+
+    /// What connected databases lacked when they were opened for what plans may write to them, by name.
+    pub fn lacks(&self) -> &BTreeMap<String, Lack> {
+        self.databases.lacks()
     }
 
     /// What can be done, as plans are checked against it.

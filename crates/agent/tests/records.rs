@@ -63,6 +63,7 @@ fn open(databases: BTreeMap<&str, (&str, Value)>) -> Result<World, OpenError> {
         configs.insert(name.to_owned(), config);
     }
     let databases = Databases::open(&configs)?;
+    databases.prepare()?;
     Ok(World { folder, databases })
 }
 

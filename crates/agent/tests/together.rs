@@ -163,5 +163,7 @@ fn with_shop(world: &World) -> Agent {
     config
         .databases
         .insert("shop".to_owned(), serde_json::from_value(shop).unwrap());
-    Agent::open(config).unwrap()
+    let agent = Agent::open(config).unwrap();
+    agent.prepare().unwrap();
+    agent
 }

@@ -70,9 +70,12 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
     let witness = checkpoints::Witness::open(loaded)?;
     let playbooks = check_playbooks(loaded, agent.schemas())?;
     let development = parts::development_issuer(settings)?;
+    parts::check_auth(loaded, development.as_ref())?;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
+    // Nothing is left that could refuse the start, so the connected databases may be changed.
+    parts::prepare_agent(loaded, &agent)?;
     let performer = performer(&agent, sabotage);
     let Driver::Embedded = settings.engine.driver;
     let config = EngineConfig {
@@ -90,7 +93,7 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
         development,
     };
     let service = Orchestrator::new(parts::service_config(settings), parts)
-        .map_err(|error| loaded.blame("auth", error))?;
+        .map_err(|error| parts::blame_auth(loaded, &error))?;
 
     let mut tasks = JoinSet::new();
     tasks.spawn(notices::run(store.clone(), notifier, stopping.clone()));

@@ -1,6 +1,7 @@
 //! A start that must not happen: whatever is wrong with what the operator wrote is named, and nothing runs.
 
 use insta::assert_snapshot;
+use rusqlite::Connection;
 
 use super::receiver::Receiver;
 use super::shop::shop;
@@ -52,6 +53,63 @@ fn a_database_that_is_not_as_registered_stops_the_start_with_the_line() {
     assert_snapshot!(check("sqlite:laden.db", "sqlite:leer.db"));
     assert_snapshot!(check("[\"nr\", \"name\", \"mail\"]", "[\"nr\", \"nmae\"]"));
     assert_snapshot!(check("tables.auftrag]", "tables.auftraege]"));
+}
+
+#[test]
+fn checks_and_refused_starts_leave_a_connected_database_as_it_was() {
+    let receiver = Receiver::start();
+    let world = shop(&receiver);
+    let before = std::fs::read(world.path("laden.db")).unwrap();
+    let stranger = Connection::open(world.path("laden.db")).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    world.run(&["playbook", "check"]).good();
+    let doctor = world.run(&["doctor"]).good();
+    assert!(
+        doctor.contains("has no table \"omnihub_effects\" yet; a start makes it"),
+        "{doctor}"
+    );
+    stranger.execute_batch("ROLLBACK").unwrap();
+    let settings = std::fs::read_to_string(world.path("omnihub.toml")).unwrap();
+    let issuer = "[[auth.issuers]]\nissuer = \"a\"\naudience = \"b\"\nalgorithms = [\"ES256\"]\njwks_url = \"https://a\"\n";
+    world.write("omnihub.toml", &format!("{settings}\n{issuer}"));
+    let refused = world.run(&["serve", "--port", "0"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("jwks_url comes"),
+        "{refused:?}"
+    );
+    world.write("omnihub.toml", &settings);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    assert_eq!(world.run(&["serve", "--port", &port]).code, 1);
+    assert!(std::fs::read(world.path("laden.db")).unwrap() == before);
+
+    assert_eq!(world.serve().stop(), 0);
+    let doctor = world.run(&["doctor"]).good();
+    assert!(!doctor.contains("omnihub_effects"), "{doctor}");
+}
+
+#[test]
+fn a_database_that_cannot_be_written_passes_checks_and_stops_the_start() {
+    let receiver = Receiver::start();
+    let world = shop(&receiver);
+    // A write version that SQLite does not know makes a file read-only, for root too.
+    let mut bytes = std::fs::read(world.path("laden.db")).unwrap();
+    bytes[18] = 3;
+    std::fs::write(world.path("laden.db"), bytes).unwrap();
+    world.run(&["playbook", "check"]).good();
+    let doctor = world.run(&["doctor"]);
+    assert!(
+        doctor.code == 1
+            && doctor
+                .stdout
+                .contains("✗ database   laden: DIR/laden.db cannot be written"),
+        "{doctor:?}"
+    );
+    let serve = world.run(&["serve", "--port", "0"]);
+    assert!(
+        serve.code == 1 && serve.stderr.contains("let this user write to it"),
+        "{serve:?}"
+    );
 }
 
 #[test]

@@ -41,19 +41,20 @@ pub(crate) struct Effect {
     pub(crate) change: Change,
 }
 
-/// Makes the table where it is missing.
-pub(super) fn create(connection: &Connection) -> Result<(), String> {
+/// Makes the table.
+pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    // No STRICT and nothing else that an older sqlite3 of the database's owner could not read.
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS main.omnihub_effects (\"key\" TEXT PRIMARY KEY NOT NULL, \
+         \"digest\" TEXT NOT NULL, \"output\" TEXT NOT NULL, \"before\" TEXT NOT NULL, \"at\" TEXT NOT NULL)",
+    )
+}
+
+/// Whether the table is there; one of its name with other columns is refused.
+pub(super) fn is_there(connection: &Connection) -> Result<bool, String> {
     let found = columns(connection).map_err(|error| error.to_string())?;
-    if found.is_empty() {
-        // No STRICT and nothing else that an older sqlite3 of the database's owner could not read.
-        let table = "CREATE TABLE IF NOT EXISTS main.omnihub_effects (\"key\" TEXT PRIMARY KEY NOT NULL, \
-                     \"digest\" TEXT NOT NULL, \"output\" TEXT NOT NULL, \"before\" TEXT NOT NULL, \"at\" TEXT NOT NULL)";
-        return connection
-            .execute_batch(table)
-            .map_err(|error| error.to_string());
-    }
-    if found == COLUMNS {
-        return Ok(());
+    if found.is_empty() || found == COLUMNS {
+        return Ok(!found.is_empty());
     }
     Err(format!(
         "table {TABLE:?} has the columns {} instead of {}",

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::table::Table;
 use super::worker::Pool;
-use super::{DatabaseConfig, effects, inspect, registration};
+use super::{DatabaseConfig, Lack, inspect, prepare, registration};
 
 /// Connections that read, for each database: as many as small machines have cores.
 const READERS: usize = 2;
@@ -69,6 +69,8 @@ pub(super) struct Opened {
     pub(super) tables: Vec<Table>,
     pub(super) readers: Pool,
     pub(super) writer: Option<Pool>,
+    /// `None`: it can take every write that its registration allows.
+    pub(super) lack: Option<Lack>,
 }
 
 /// Opens one database.
@@ -100,10 +102,11 @@ pub(super) fn open(name: &str, config: &DatabaseConfig) -> Result<Opened, OpenEr
     let writable = tables
         .iter()
         .any(|table| table.insert || table.delete || table.updatable().next().is_some());
-    if writable && config.effects_table {
-        effects::create(&writer)
-            .map_err(|error| OpenError::database(name, ".effects_table", error))?;
-    }
+    let lack = match writable {
+        true => prepare::lack(config, &writer, path.clone())
+            .map_err(|error| OpenError::database(name, ".effects_table", error))?,
+        false => None,
+    };
     let readers = (0..READERS).map(|_| {
         let connection = connect(&path)?;
         connection.pragma_update(None, "query_only", true)?;
@@ -121,15 +124,16 @@ pub(super) fn open(name: &str, config: &DatabaseConfig) -> Result<Opened, OpenEr
         tables,
         readers: Pool::readers(name, readers).map_err(thread)?,
         writer,
+        lack,
     })
 }
 
-fn said(path: &Path, error: &rusqlite::Error) -> String {
+pub(super) fn said(path: &Path, error: &rusqlite::Error) -> String {
     format!("{} cannot be used: {error}", path.display())
 }
 
 /// A connection on which a commit is on the disk when it returns.
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(LOCK_WAIT)?;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use agent::databases::{DatabaseConfig, Databases};
+use agent::databases::{DatabaseConfig, Databases, Lack};
+use rusqlite::Connection;
 use serde_json::{Value, json};
+
+use tempfile::TempDir;
 
 use super::{SHOP, open, shop, try_world, world};
 
@@ -14,6 +17,17 @@ fn orders(change: Value) -> Value {
         .unwrap()
         .extend(change.as_object().unwrap().clone());
     json!({ "tables": { "orders": orders } })
+}
+
+/// A database, `shop`, and a registration by which rows of it may be made.
+fn registered(sql: &str) -> (TempDir, BTreeMap<String, DatabaseConfig>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.db");
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let mut config = orders(json!({ "insert": true }));
+    config["url"] = json!(format!("sqlite:{}", path.display()));
+    let config = serde_json::from_value(config).unwrap();
+    (folder, BTreeMap::from([("shop".to_owned(), config)]))
 }
 
 #[track_caller]
@@ -196,6 +210,37 @@ fn the_effects_table_is_made_only_where_something_is_writable() {
     assert!(
         refused(&foreign, orders(json!({ "insert": true })))
             .contains("has the columns id, what instead of key, digest")
+    );
+}
+
+#[test]
+fn opening_changes_nothing_and_preparing_makes_the_effects_table() {
+    let (folder, configs) = registered(SHOP);
+    let path = folder.path().join("shop.db");
+    let before = std::fs::read(&path).unwrap();
+    let databases = Databases::open(&configs).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(databases.lacks()["shop"], Lack::EffectsTable(path.clone()));
+    databases.prepare().unwrap();
+    databases.prepare().unwrap();
+    let again = Databases::open(&configs).unwrap();
+    assert!(again.lacks().is_empty(), "{:?}", again.lacks());
+}
+
+#[test]
+fn a_database_that_cannot_be_written_can_be_looked_at_and_not_be_prepared() {
+    let (folder, configs) = registered(SHOP);
+    let path = folder.path().join("shop.db");
+    // A write version that SQLite does not know makes a file read-only, for root too.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[18] = 3;
+    std::fs::write(&path, bytes).unwrap();
+    let databases = Databases::open(&configs).unwrap();
+    assert_eq!(databases.lacks()["shop"], Lack::Writing(path));
+    let refused = databases.prepare().unwrap_err().to_string();
+    assert!(
+        refused.starts_with("databases.shop.url: ") && refused.contains("cannot be written"),
+        "{refused}"
     );
 }
 

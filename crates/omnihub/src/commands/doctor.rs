@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use agent::databases::Lack;
 use anyhow::{Result, anyhow};
 use api::client::Client;
 use clap::Args;
@@ -244,12 +245,15 @@ async fn connections(loaded: &Loaded) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     for (name, result) in agent.probe().await {
-        findings.push(found(
-            "database",
-            result
-                .map(|()| (State::Good, name.clone()))
-                .map_err(|why| anyhow!("{name}: {why}")),
-        ));
+        let state = match (result, agent.lacks().get(&name)) {
+            (Err(why), _) => Err(anyhow!("{name}: {why}")),
+            (Ok(()), Some(lack @ Lack::Writing(_))) => Err(anyhow!("{name}: {lack}")),
+            (Ok(()), Some(lack @ Lack::EffectsTable(_))) => {
+                Ok((State::Good, format!("{name}; {lack}")))
+            }
+            (Ok(()), None) => Ok((State::Good, name)),
+        };
+        findings.push(found("database", state));
     }
     let playbooks = wiring::check_playbooks(loaded, agent.schemas());
     let count = |playbooks: domain::playbook::Playbooks| {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use domain::playbook::{Playbook, PlaybookError, Playbooks};
 use domain::schema::ToolSchemas;
 use orchestrator::OrchestratorConfig;
-use orchestrator::auth::DevelopmentIssuer;
+use orchestrator::auth::{AuthConfigError, Authenticator, DevelopmentIssuer};
 use store::{Store, StoreConfig};
 
 use crate::config::problem::Problems;
@@ -82,6 +82,13 @@ pub(crate) fn open_agent_with(loaded: &Loaded, outbox_dir: PathBuf) -> Result<Ag
         .map_err(|error| blame_agent(loaded, error).into())
 }
 
+/// Makes what the connected databases need before anything is written to them.
+pub(super) fn prepare_agent(loaded: &Loaded, agent: &Agent) -> Result<()> {
+    agent
+        .prepare()
+        .map_err(|error| blame_agent(loaded, error).into())
+}
+
 /// Places what the agent refuses.
 pub(super) fn blame_agent(loaded: &Loaded, error: agent::Error) -> Problems {
     let key = match &error {
@@ -103,6 +110,23 @@ pub(super) fn development_issuer(settings: &Settings) -> Result<Option<Developme
     Ok(Some(
         DevelopmentIssuer::open_or_create(&settings.data_dir).context("the development issuer")?,
     ))
+}
+
+/// Reads the issuers' keys as the service will, so that a start is refused before anything begins.
+pub(super) fn check_auth(loaded: &Loaded, development: Option<&DevelopmentIssuer>) -> Result<()> {
+    Authenticator::open(&loaded.settings.auth, development)
+        .map_err(|error| blame_auth(loaded, &error))?;
+    Ok(())
+}
+
+/// Places what is wrong with the issuers.
+pub(super) fn blame_auth(loaded: &Loaded, error: &AuthConfigError) -> Problems {
+    let key = match error {
+        AuthConfigError::Issuer { place, .. } => format!("auth.issuers[{place}]"),
+        AuthConfigError::PlatformTenant(_) => "auth.platform_tenant".to_owned(),
+        _ => "auth".to_owned(),
+    };
+    loaded.blame(&key, error)
 }
 
 /// How the service is set up.
