@@ -2,10 +2,12 @@
 //!
 //! A database is opened once, compared with what its registration says, and then worked on by its own threads: one
 //! that writes, a few that read. What the tools do with it is in `tools/records`. Law: a database is never created,
-//! its journal mode stays as its owner has it, and no column that is not registered is ever shown.
+//! its journal mode stays as its owner has it, a file that has taken its place is never taken for it, and no column that
+//! is not registered is ever shown.
 
 pub(crate) mod cell;
 pub(crate) mod effects;
+mod file;
 mod inspect;
 mod open;
 mod prepare;

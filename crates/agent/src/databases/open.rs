@@ -1,10 +1,12 @@
 //! Opening a database: connections as they have to be, and the registration compared with what is there.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::file::OpenedFile;
 use super::table::Table;
 use super::worker::Pool;
 use super::{DatabaseConfig, Lack, inspect, prepare, registration};
@@ -92,6 +94,9 @@ pub(super) fn open(name: &str, config: &DatabaseConfig) -> Result<Opened, OpenEr
             path.display()
         )));
     }
+    let file = OpenedFile::at(&path)
+        .map_err(|error| fail(format!("{} cannot be used: {error}", path.display())))?;
+    let file = Arc::new(file);
     let writer = connect(&path).map_err(|error| fail(said(&path, &error)))?;
     let found = inspect::tables(&writer).map_err(|error| fail(said(&path, &error)))?;
     let tables = config
@@ -117,12 +122,12 @@ pub(super) fn open(name: &str, config: &DatabaseConfig) -> Result<Opened, OpenEr
         .map_err(|error| fail(said(&path, &error)))?;
     let thread = |error: std::io::Error| fail(format!("its threads could not be started: {error}"));
     let writer = writable
-        .then(|| Pool::writer(name, writer))
+        .then(|| Pool::writer(name, writer, &file))
         .transpose()
         .map_err(thread)?;
     Ok(Opened {
         tables,
-        readers: Pool::readers(name, readers).map_err(thread)?,
+        readers: Pool::readers(name, readers, &file).map_err(thread)?,
         writer,
         lack,
     })

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::{timeout, timeout_at};
 
+use super::file::OpenedFile;
 use super::refusal::Refusal;
 
 /// Most calls that wait for one database's writer or readers: some seconds of work; more are told to come back.
@@ -52,9 +53,13 @@ pub(super) struct Pool {
 
 impl Pool {
     /// One thread that writes through a connection.
-    pub(super) fn writer(name: &str, connection: Connection) -> std::io::Result<Self> {
+    pub(super) fn writer(
+        name: &str,
+        connection: Connection,
+        file: &Arc<OpenedFile>,
+    ) -> std::io::Result<Self> {
         let (sender, jobs) = sync_channel(QUEUE_MAX);
-        let mut worker = Worker::new(connection);
+        let mut worker = Worker::new(connection, Arc::clone(file));
         let thread = std::thread::Builder::new().name(format!("write {name}"));
         Ok(Self {
             sender: Some(sender),
@@ -63,11 +68,15 @@ impl Pool {
     }
 
     /// One thread that reads for each connection.
-    pub(super) fn readers(name: &str, connections: Vec<Connection>) -> std::io::Result<Self> {
+    pub(super) fn readers(
+        name: &str,
+        connections: Vec<Connection>,
+        file: &Arc<OpenedFile>,
+    ) -> std::io::Result<Self> {
         let (sender, jobs) = sync_channel(QUEUE_MAX);
         let jobs = Arc::new(Mutex::new(jobs));
         let threads = connections.into_iter().map(|connection| {
-            let mut worker = Worker::new(connection);
+            let mut worker = Worker::new(connection, Arc::clone(file));
             let jobs = Arc::clone(&jobs);
             let thread = std::thread::Builder::new().name(format!("read {name}"));
             thread.spawn(move || worker.read_all(&jobs))
@@ -140,6 +149,7 @@ impl Drop for Pool {
 
 struct Worker {
     connection: Connection,
+    file: Arc<OpenedFile>,
     clock: Clock,
 }
 
@@ -173,7 +183,7 @@ enum Lost {
 }
 
 impl Worker {
-    fn new(mut connection: Connection) -> Self {
+    fn new(mut connection: Connection, file: Arc<OpenedFile>) -> Self {
         let clock = Clock {
             start: Instant::now(),
             limit: Arc::new(AtomicU64::new(u64::MAX)),
@@ -186,7 +196,11 @@ impl Worker {
         if let Err(error) = connection.progress_handler(STEPS_PER_LOOK, Some(late)) {
             tracing::error!(%error, "statements of a database cannot be interrupted");
         }
-        Self { connection, clock }
+        Self {
+            connection,
+            file,
+            clock,
+        }
     }
 
     fn read_all(&mut self, jobs: &Mutex<Receiver<Job>>) {
@@ -196,7 +210,10 @@ impl Worker {
             let Some(mut job) = begin(job) else { continue };
             self.wait_for_locks(job.deadline);
             self.clock.set(job.deadline);
-            let answer = (job.work)(&self.connection);
+            let answer = match self.file.check() {
+                Ok(()) => (job.work)(&self.connection),
+                Err(refusal) => Err(refusal),
+            };
             self.clock.clear();
             send(job.reply, answer);
         }
@@ -238,6 +255,7 @@ impl Worker {
         let Some(deadline) = batch.iter().map(|job| job.deadline).min() else {
             return Ok(Vec::new());
         };
+        self.file.check().map_err(Lost::Together)?;
         self.wait_for_locks(deadline);
         self.connection
             .execute_batch("BEGIN IMMEDIATE")
@@ -258,6 +276,11 @@ impl Worker {
     }
 
     fn commit(&self) -> Result<(), Lost> {
+        // Once more, since a transaction may take long.
+        if let Err(replaced) = self.file.check() {
+            self.roll_back();
+            return Err(Lost::Together(replaced));
+        }
         let Err(error) = self.connection.execute_batch("COMMIT") else {
             return Ok(());
         };

@@ -193,6 +193,42 @@ async fn a_call_that_the_database_never_came_to_is_answered_at_its_deadline_and_
 }
 
 #[tokio::test]
+async fn a_file_that_was_replaced_is_neither_read_nor_written() {
+    for mode in ["delete", "wal"] {
+        let orders = json!({ "key": "id", "columns": ["id", "email"], "writable": ["email"], "insert": true });
+        let sql = format!("PRAGMA journal_mode = {mode}; {SHOP}");
+        let shop = world(&sql, json!({ "orders": orders }));
+        let (new, kept) = (
+            shop.folder.path().join("new"),
+            shop.folder.path().join("kept"),
+        );
+        Connection::open(&new).unwrap().execute_batch(SHOP).unwrap();
+        let bytes = std::fs::read(&new).unwrap();
+        let create = json!({ "table": "orders", "data": { "email": "c@d.e" } });
+
+        std::fs::hard_link(shop.path(), &kept).unwrap();
+        std::fs::rename(&new, shop.path()).unwrap();
+        let replaced = "transient (attempt) database.replaced";
+        assert_starts(
+            &shop.call("create_record", create.clone(), 1).await,
+            replaced,
+        );
+        assert_starts(&shop.find(json!({ "table": "orders" })).await, replaced);
+        let probed = shop.databases.probe().await.remove("shop").unwrap();
+        assert!(probed.unwrap_err().contains("was replaced"));
+        assert!(std::fs::read(shop.path()).unwrap() == bytes);
+        std::fs::remove_file(shop.path()).unwrap();
+        assert_starts(
+            &shop.call("create_record", create.clone(), 1).await,
+            replaced,
+        );
+
+        std::fs::rename(&kept, shop.path()).unwrap();
+        assert_starts(&shop.call("create_record", create, 1).await, "{\"id\":3");
+    }
+}
+
+#[tokio::test]
 async fn a_schema_that_changed_since_is_an_error_and_no_guess() {
     let shop = shop();
     shop.execute("ALTER TABLE orders RENAME COLUMN email TO mail");
