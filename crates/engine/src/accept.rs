@@ -60,10 +60,6 @@ impl Engine {
             tenant: new.acceptance.tenant.clone(),
             goal: new.acceptance.goal.clone(),
         };
-        let gate = self.store().gate();
-        if let Some(reason) = gate.cancelling(&goal.tenant, &goal.goal) {
-            return Err(Error::Cancelling(reason.to_owned()).into());
-        }
         let seat = self.seat(&goal)?;
         let inputs = [
             Input::Accept(Box::new(new.acceptance)),
@@ -75,7 +71,7 @@ impl Engine {
             Ok(turned) => turned,
             Err(error) => {
                 seat.into_iter().for_each(|seat| self.vacate(seat));
-                return Err(error.into());
+                return Err(error);
             }
         };
         let (told, at_rest) = oneshot::channel();

@@ -4,13 +4,15 @@
 //! carries everything that follows from one input; effects are handed out only after that commit, and where the commit
 //! fails the copy is thrown away and read again (ADR-0004).
 
+use domain::goal::StepStatus;
 use jiff::{SignedDuration, Timestamp};
 use saga::event::EventKind;
 use saga::input::Person;
 use saga::{Effect, Event, Input, Moment, Saga};
-use store::{Append, AppendError, Gate, GoalRow, Loaded, Notice, Store};
+use store::{Append, AppendError, Control, Gate, GoalRow, Loaded, Notice, Store};
 use tokio::sync::oneshot;
 
+use crate::accept::AcceptError;
 use crate::driver::GoalRef;
 use crate::error::Error;
 use crate::floor::Floor;
@@ -177,11 +179,15 @@ impl Runner {
         inputs: &[Input],
         created: &store::NewGoal,
         leave: Leave<'_>,
-    ) -> Result<Turned, AppendError> {
+    ) -> Result<Turned, AcceptError> {
         for _ in 0..CONFLICTS_MAX {
             let gate = self.store.gate();
             let now = Moment::at(Timestamp::now());
             let turn = self.decide(inputs, now, &gate, leave);
+            if let Some(control) = self.cancelling(&gate) {
+                self.withdraw(&turn.taken, leave.floor);
+                return Err(Error::Cancelling(control.reason.clone()).into());
+            }
             let effects = self.admitted(&turn);
             let taken = turn.taken.clone();
             let append = self.append(turn, &gate, now, Some(created.clone()));
@@ -193,11 +199,18 @@ impl Runner {
                 }
                 Err(error) => {
                     self.withdraw(&taken, leave.floor);
-                    return Err(error);
+                    return Err(error.into());
                 }
             }
         }
-        Err(AppendError::Gate)
+        Err(AppendError::Gate.into())
+    }
+
+    /// The control by which the goal is to be cancelled.
+    fn cancelling<'a>(&self, gate: &'a Gate) -> Option<&'a Control> {
+        gate.cancelling(&self.goal.tenant, &self.goal.goal, |tool| {
+            uses(&self.saga, tool)
+        })
     }
 
     /// Gives back room that was taken for effects that will not start.
@@ -332,7 +345,7 @@ impl Runner {
             expected: self.saga.sequence().saturating_sub(count),
             inbox_read: self.inbox_read,
             gate: gate.generation(),
-            admits: turn.admits,
+            admits: turn.admits || created.is_some(),
             events: turn.events,
             evidence: turn.evidence,
             row: GoalRow {
@@ -371,6 +384,15 @@ fn wall(deadline: Timestamp, now: Moment) -> Timestamp {
     deadline
         .saturating_add(SignedDuration::from_micros(now.held))
         .unwrap_or(Timestamp::MAX)
+}
+
+/// Whether a goal has yet to use a tool for a step of its plan, or is about to know whether it did.
+pub(crate) fn uses(saga: &Saga, tool: &str) -> bool {
+    use StepStatus::{InDoubt, Running, Waiting};
+    let mut steps = saga.steps();
+    steps.any(|(step, state)| {
+        step.tool == tool && matches!(state.status(), Waiting | Running | InDoubt)
+    })
 }
 
 fn is_effect(kind: &EventKind) -> bool {

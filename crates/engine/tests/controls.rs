@@ -21,10 +21,7 @@ impl World {
             evidence: Vec::new(),
         };
         self.store.set_control(change).await.unwrap();
-        self.engine
-            .control_changed(&subject("admin"))
-            .await
-            .unwrap();
+        self.engine.control_changed().await.unwrap();
     }
 }
 
@@ -103,6 +100,40 @@ async fn an_emergency_cancel_undoes_open_goals_and_refuses_new_ones() {
     world.until_status("g", GoalStatus::Cancelled).await;
     assert_eq!(world.tools.called(), ["a", "-a"]);
     assert!(world.try_submit("late", two_steps()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_cancelled_tool_cancels_the_goals_that_have_yet_to_use_it() {
+    let world = World::new().await;
+    let blocked = json!({ "do": "block" });
+    let uses = |first: &str, then: &str| {
+        json!([
+            { "id": "a", "tool": first },
+            { "id": "b", "tool": "act", "input": blocked, "after": ["a"] },
+            { "id": "c", "tool": then, "after": ["b"] },
+        ])
+    };
+    for (name, steps) in [
+        ("used", uses("once", "act")),
+        ("using", uses("act", "once")),
+    ] {
+        world.submit(name, steps).await;
+    }
+    world
+        .until_engine(|world| world.tools.called().len() == 4)
+        .await;
+
+    world.control(Scope::Tool, Some("once"), Mode::Cancel).await;
+
+    let refused = world.try_submit("late", uses("act", "once")).await;
+    assert!(refused.is_err());
+    world
+        .submit("other", json!([{ "id": "a", "tool": "act" }]))
+        .await;
+    world.tools.gate.add_permits(2);
+    world.until_status("used", GoalStatus::Completed).await;
+    world.until_status("using", GoalStatus::Cancelled).await;
+    world.until_status("other", GoalStatus::Completed).await;
 }
 
 #[tokio::test]

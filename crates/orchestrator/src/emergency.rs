@@ -1,7 +1,8 @@
 //! Emergency controls: who may set which, and the evidence of it.
 //!
 //! A tenant's admin covers that tenant. The platform tenant's admin covers every tenant with `all` and `tool`, and any
-//! tenant by its name. `goal` is always one of the admin's own tenant.
+//! tenant by its name, with controls that only the platform tenant's admin lifts. `goal` is always one of the admin's own
+//! tenant.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use ::audit::{Action, Draft};
 use api::emergency::{ControlBody, ControlView};
 use api::list::Page;
 use domain::emergency::{Mode, Scope};
-use domain::id::{GoalId, Subject, TenantId};
+use domain::id::{GoalId, TenantId};
 use store::{Chain, Control, Gate, SetControl};
 
 use crate::body::check_reason;
@@ -39,12 +40,8 @@ pub(crate) async fn follow(app: &App) {
         .any(|control| control.mode == Mode::Cancel);
     loop {
         if due {
-            let by = newest_by(&gates.borrow_and_update());
-            due = match by {
-                Some(by) => app.engine.control_changed(&by).await,
-                None => Ok(()),
-            }
-            .inspect_err(|error| tracing::warn!(%error, "a change of the emergency controls has not reached every goal"))
+            gates.mark_unchanged();
+            due = app.engine.control_changed().await.inspect_err(|error| tracing::warn!(%error, "a change of the emergency controls has not reached every goal"))
             .is_err();
         }
         tokio::select! {
@@ -72,7 +69,12 @@ pub(crate) async fn set(
 ) -> Result<Page<ControlView>, ApiError> {
     check_reason("/reason", Some(&body.reason))?;
     let (tenant, target) = cover(app, caller, &body).await?;
-    let chain = tenant.clone().map_or(Chain::Installation, Chain::Tenant);
+    let named = target.clone().filter(|_| body.scope == Scope::Tenant);
+    let of = tenant.as_ref().map(ToString::to_string).or(named);
+    // Whoever is covered finds it in their own evidence.
+    let chain = of
+        .and_then(|name| Chain::parse(&name))
+        .unwrap_or(Chain::Installation);
     let evidence = Draft::new(
         Action::ADMIN_CHANGED,
         caller.subject().as_str(),
@@ -97,19 +99,6 @@ pub(crate) async fn set(
     Ok(shown(app, caller, &gate))
 }
 
-/// Who set the newest control; who lifted the last one where none is set.
-fn newest_by(gate: &Gate) -> Option<Subject> {
-    let newest = gate
-        .all_active()
-        .iter()
-        .max_by_key(|control| control.since)
-        .map(|control| control.set_by.clone());
-    newest.or_else(|| Subject::try_from(NOBODY.to_owned()).ok())
-}
-
-/// Stands for whoever lifted a control: lifting one only wakes goals, which nobody is named for.
-const NOBODY: &str = "emergency_control";
-
 async fn cover(app: &App, caller: &Caller, body: &ControlBody) -> Result<Cover, ApiError> {
     let platform = app.auth.is_platform(&caller.principal);
     let own = &caller.principal.tenant;
@@ -125,10 +114,12 @@ async fn cover(app: &App, caller: &Caller, body: &ControlBody) -> Result<Cover, 
         (Scope::Tenant, Some(name)) => {
             let tenant = TenantId::try_from(name.to_owned());
             let tenant = tenant.map_err(|error| ApiError::field("/target", error.to_string()))?;
-            if tenant != *own && !platform {
-                return Err(ApiError::forbidden("the role admin of the platform tenant"));
+            match (tenant == *own, platform) {
+                (true, _) => Ok((Some(tenant), None)),
+                // The installation's, so that the tenant's own admin does not lift it.
+                (false, true) => Ok((None, Some(tenant.to_string()))),
+                (false, false) => Err(ApiError::forbidden("the role admin of the platform tenant")),
             }
-            Ok((Some(tenant), None))
         }
         (Scope::Tool, tool) => {
             let tool = tool.ok_or_else(needed)?;
@@ -162,10 +153,9 @@ fn view(control: &Control) -> ControlView {
     let tenant = control.tenant.as_ref().map(ToString::to_string);
     ControlView {
         scope: control.scope,
-        target: if control.scope == Scope::Tenant {
-            tenant.clone()
-        } else {
-            control.target.clone()
+        target: match control.scope {
+            Scope::Tenant => tenant.clone().or_else(|| control.target.clone()),
+            Scope::All | Scope::Tool | Scope::Goal => control.target.clone(),
         },
         tenant,
         mode: control.mode,

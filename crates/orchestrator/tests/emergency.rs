@@ -230,7 +230,79 @@ async fn who_may_set_what() {
     );
     assert_eq!(
         seen(&house.token("root", "other", Role::Admin)).await,
-        r#""tool" "send_email" null; "tenant" "other" "other""#
+        r#""tool" "send_email" null; "tenant" "other" null"#
     );
     assert_eq!(seen(&platform).await.matches(';').count(), 2);
+}
+
+#[tokio::test]
+async fn a_held_tool_is_the_reason_of_the_goals_that_wait_for_it() {
+    let house = House::open().await;
+    let root = house.who("root", Role::Admin);
+    let tool = control("tool", json!("respond_to_user"), "hold");
+    assert_eq!(house.put(&root, CONTROLS, tool).await.status, 200);
+
+    let goal = house
+        .submit(&house.ana(), "g", json!([says("a", &[])]))
+        .await;
+
+    let shown = house
+        .get(&house.ana(), &format!("/api/v1/goals/{goal}"))
+        .await
+        .json();
+    assert_eq!(shown["reason"], "emergency.hold");
+    assert_eq!(
+        shown["steps"][0]["summary"],
+        "respond_to_user is held by an emergency control"
+    );
+}
+
+#[tokio::test]
+async fn evidence_of_a_cancelled_goal_names_who_set_the_control_that_cancelled_it() {
+    let house = House::open().await;
+    let wait = json!([{ "id": "w", "tool": "wait", "input": { "seconds": 600 } }]);
+    let goal = house.submit(&house.ana(), "g", wait).await;
+    let (root, zed) = (
+        house.who("root", Role::Admin),
+        house.token("zed", "other", Role::Admin),
+    );
+
+    // Somebody of another tenant sets something newer before the goal is looked at.
+    let cancel = house.put(&root, CONTROLS, control("all", Value::Null, "cancel"));
+    let hold = house.put(&zed, CONTROLS, control("all", Value::Null, "hold"));
+    let (cancelled, held) = tokio::join!(cancel, hold);
+    assert_eq!((cancelled.status, held.status), (200, 200));
+
+    house.until(&house.ana(), &goal, "cancelled").await;
+    let path = "/api/v1/audit/entries?action=goal.cancelled";
+    let auditor = house.who("kim", Role::Auditor);
+    let entries = house.get(&auditor, path).await.json();
+    assert_eq!(entries["items"][0]["actor_id"], "root", "{entries}");
+}
+
+#[tokio::test]
+async fn a_tenants_admin_does_not_lift_what_the_platform_set() {
+    let auth = AuthConfig {
+        platform_tenant: "platform".into(),
+        ..AuthConfig::default()
+    };
+    let plot = Plot {
+        auth,
+        ..Plot::default()
+    };
+    let house = House::of(plot).await;
+    let (platform, root) = (
+        house.token("root", "platform", Role::Admin),
+        house.who("root", Role::Admin),
+    );
+    let set = async |who: &str, target: Value, mode: &str| {
+        let answer = house.put(who, CONTROLS, control("tenant", target, mode));
+        answer.await.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!(set(&platform, json!("acme"), "hold").await, 1);
+
+    assert_eq!(set(&root, Value::Null, "off").await, 1);
+    assert_eq!(set(&root, json!("acme"), "off").await, 1);
+
+    assert_eq!(set(&platform, json!("acme"), "off").await, 0);
 }

@@ -29,11 +29,11 @@ const END: &str =
 /// A change of the controls.
 #[derive(Debug, Clone)]
 pub struct SetControl {
-    /// Whose goals it covers; `None`: every tenant's.
+    /// Whose control it is; `None`: the installation's, which covers every tenant unless it names one.
     pub tenant: Option<TenantId>,
     /// What it covers of them.
     pub scope: Scope,
-    /// The tool or goal; `None` where the scope needs none.
+    /// The tool or goal, or the tenant that a control of the installation names; `None` where the scope needs none.
     pub target: Option<String>,
     /// What it does from now on.
     pub mode: Mode,

@@ -12,11 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 /// One emergency control, active or over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
-    /// Whose goals it covers; `None`: every tenant's.
+    /// Whose control it is; `None`: the installation's, which covers every tenant unless it names one.
     pub tenant: Option<TenantId>,
     /// What it covers of them.
     pub scope: Scope,
-    /// The tool or goal; `None` where the scope needs none.
+    /// The tool or goal, or the tenant that a control of the installation names; `None` where the scope needs none.
     pub target: Option<String>,
     /// What it does.
     pub mode: Mode,
@@ -60,7 +60,7 @@ impl Gate {
 
     /// Why no effect of this tool may start for this goal; `None`: nothing holds it.
     ///
-    /// A tool under `cancel` is held: which goals use it, nobody knows before they come to it.
+    /// A tool under `cancel` is held too, for goals that are on their way to be cancelled and for those that undo.
     pub fn held(&self, tenant: &TenantId, goal: &GoalId, tool: &str) -> Option<&str> {
         let holds = |control: &&Control| match control.scope {
             Scope::Tool => control.target.as_deref() == Some(tool) && control.is_of(tenant),
@@ -76,12 +76,27 @@ impl Gate {
 
     /// Why the goal as a whole stands still; `None`: at most some of its tools are held.
     pub fn holding(&self, tenant: &TenantId, goal: &GoalId) -> Option<&str> {
-        self.control(Mode::Hold, tenant, goal)
+        let holds = |control: &&Control| control.mode == Mode::Hold && control.covers(tenant, goal);
+        let found = self.active.iter().find(holds);
+        found.map(|control| control.reason.as_str())
     }
 
-    /// Why the goal is to be cancelled, and why no goal of its name is accepted; `None`: it is not.
-    pub fn cancelling(&self, tenant: &TenantId, goal: &GoalId) -> Option<&str> {
-        self.control(Mode::Cancel, tenant, goal)
+    /// The control by which the goal is to be cancelled, and no such goal is accepted; `None`: there is none. `uses`:
+    /// whether the goal has yet to use a tool.
+    pub fn cancelling(
+        &self,
+        tenant: &TenantId,
+        goal: &GoalId,
+        uses: impl Fn(&str) -> bool,
+    ) -> Option<&Control> {
+        let cancels = |control: &&Control| {
+            control.mode == Mode::Cancel
+                && match (control.scope, control.target.as_deref()) {
+                    (Scope::Tool, Some(tool)) => control.is_of(tenant) && uses(tool),
+                    _ => control.covers(tenant, goal),
+                }
+        };
+        self.active.iter().find(cancels)
     }
 
     /// How long holds have kept the goal as a whole still between two moments; overlapping holds count once.
@@ -127,20 +142,16 @@ impl Gate {
     pub fn all_active(&self) -> &[Control] {
         &self.active
     }
-
-    fn control(&self, mode: Mode, tenant: &TenantId, goal: &GoalId) -> Option<&str> {
-        let found = self
-            .active
-            .iter()
-            .find(|control| control.mode == mode && control.covers(tenant, goal));
-        found.map(|control| control.reason.as_str())
-    }
 }
 
 impl Control {
     /// Whether it says something about the tenant.
     fn is_of(&self, tenant: &TenantId) -> bool {
-        self.tenant.as_ref().is_none_or(|own| own == tenant)
+        match (&self.tenant, self.scope) {
+            (Some(own), _) => own == tenant,
+            (None, Scope::Tenant) => self.target.as_deref() == Some(tenant.as_str()),
+            (None, Scope::All | Scope::Tool | Scope::Goal) => true,
+        }
     }
 
     /// Whether it covers the goal as a whole.

@@ -44,6 +44,20 @@ async fn set(
 }
 
 #[tokio::test]
+async fn a_control_of_the_installation_that_names_a_tenant_is_not_the_tenants_own() {
+    let (_dir, store) = store();
+    let (acme, other, one) = (tenant("acme"), tenant("other"), goal_id("one"));
+    set(&store, None, Scope::Tenant, Some("acme"), Mode::Hold).await;
+
+    let gate = set(&store, Some(&acme), Scope::Tenant, None, Mode::Off).await;
+
+    assert!(gate.holding(&acme, &one).is_some());
+    assert!(gate.holding(&other, &one).is_none());
+    assert_eq!(gate.active(&acme).count(), 1);
+    assert_eq!(gate.active(&other).count(), 0);
+}
+
+#[tokio::test]
 async fn each_scope_holds_what_it_covers_and_nothing_else() {
     let (_dir, store) = store();
     let (acme, other, one, two) = (
@@ -82,13 +96,17 @@ async fn each_scope_holds_what_it_covers_and_nothing_else() {
             expected,
             "{scope:?} of {of:?}"
         );
-        assert_eq!(gate.cancelling(&acme, &one), None);
+        assert_eq!(gate.cancelling(&acme, &one, |_| true), None);
         let gate = set(&store, of, scope, target, Mode::Cancel).await;
+        let cancelled =
+            |tenant, tool: &str| gate.cancelling(tenant, &one, |used| used == tool).is_some();
+        assert!(cancelled(&acme, "pay"), "{scope:?}");
         assert_eq!(
-            gate.cancelling(&acme, &one).is_some(),
+            cancelled(&acme, "respond"),
             scope != Scope::Tool,
             "{scope:?}"
         );
+        assert_eq!(cancelled(&other, "pay"), of.is_none(), "{scope:?}");
         assert_eq!(
             gate.held(&acme, &one, "pay").is_some(),
             scope == Scope::Tool,

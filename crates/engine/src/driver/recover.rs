@@ -2,14 +2,14 @@
 
 use std::convert::Infallible;
 
-use domain::id::Subject;
 use jiff::Timestamp;
 use saga::input::Person;
 use saga::input::Wish;
-use store::PostError;
+use store::{Control, Gate, OpenGoal, PostError};
 
 use super::{Engine, GoalRef};
 use crate::error::Error;
+use crate::runner::uses;
 
 /// Goals read at once from the store.
 const PAGE: u32 = 1_000;
@@ -43,7 +43,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store could not be read; the controls hold all the same.
-    pub async fn control_changed(&self, by: &Subject) -> Result<(), Error> {
+    pub async fn control_changed(&self) -> Result<(), Error> {
         let mut after = 0;
         loop {
             let page = self.store().open_goals(after, PAGE).await?;
@@ -53,10 +53,10 @@ impl Engine {
             after = last.cursor;
             let gate = self.store().gate();
             for open in page {
-                if gate.cancelling(&open.tenant, &open.goal).is_some() {
+                if let Some(control) = self.cancelling(&gate, &open).await? {
                     let wish = Wish::CancelGoal { emergency: true };
                     let person = Person {
-                        by: by.clone(),
+                        by: control.set_by.clone(),
                         wish,
                     };
                     let posted = self.store().post(&open.tenant, &open.goal, person, |_| {
@@ -76,5 +76,27 @@ impl Engine {
                 });
             }
         }
+    }
+
+    /// The control by which an open goal is to be cancelled. Only where a tool is cancelled is the goal read.
+    async fn cancelling<'a>(
+        &self,
+        gate: &'a Gate,
+        open: &OpenGoal,
+    ) -> Result<Option<&'a Control>, Error> {
+        let (tenant, goal) = (&open.tenant, &open.goal);
+        let certain = gate.cancelling(tenant, goal, |_| false);
+        if certain.is_some() || gate.cancelling(tenant, goal, |_| true).is_none() {
+            return Ok(certain);
+        }
+        let loaded = match self.store().load(tenant, goal).await {
+            // A damaged goal cannot be cancelled; it keeps no other from being.
+            Err(store::Error::Damaged(_)) => None,
+            loaded => loaded?,
+        };
+        Ok(
+            loaded
+                .and_then(|loaded| gate.cancelling(tenant, goal, |tool| uses(&loaded.saga, tool))),
+        )
     }
 }

@@ -104,7 +104,10 @@ async fn next(
 ) -> Option<Vec<Input>> {
     let nap = turned
         .wake_at
-        .map(|at| at.duration_since(Timestamp::now()).max(SignedDuration::ZERO))
+        .map(|at| {
+            at.duration_since(Timestamp::now())
+                .max(SignedDuration::ZERO)
+        })
         .filter(|nap| *nap <= NAP);
     let nap = nap.filter(|_| !turned.starved && !engine.draining());
     if under_way.is_empty() && nap.is_none() {

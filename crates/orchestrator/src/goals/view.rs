@@ -11,7 +11,7 @@ use domain::plan::Step;
 use domain::tool::Toolset;
 use jiff::Timestamp;
 use saga::step::{ItemState, StepState, WorkPhase};
-use saga::{Payload, Saga};
+use saga::{Moment, Payload, Saga};
 use serde_json::Value;
 use store::{Gate, ListedGoal};
 
@@ -33,7 +33,11 @@ pub(crate) fn goal(
         .acceptance()
         .and_then(|acceptance| acceptance.request.value());
     let (done, of) = saga.compensation();
-    let held = !status.is_end() && gate.holding(tenant, goal).is_some();
+    let tool_held = |tool: &str| gate.held(tenant, goal, tool).is_some();
+    let starts = saga.ready(Moment::at(Timestamp::now()));
+    let held =
+        gate.holding(tenant, goal).is_some() || starts.iter().any(|start| tool_held(&start.tool));
+    let held = held && !status.is_end();
     GoalView {
         workflow_id: goal.to_string(),
         trace_id: goal.trace_id().to_string(),
@@ -61,7 +65,7 @@ pub(crate) fn goal(
             .plan_source()
             .and_then(|(_, playbook)| playbook.map(str::to_owned)),
         compensation: CompensationProgress { done, of },
-        steps: steps(saga),
+        steps: steps(saga, &tool_held),
     }
 }
 
@@ -95,14 +99,14 @@ fn tags(request: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn steps(saga: &Saga) -> Vec<StepView> {
+fn steps(saga: &Saga, held: &dyn Fn(&str) -> bool) -> Vec<StepView> {
     let tools = saga.tools();
     saga.steps()
-        .map(|(step, state)| view(step, state, tools.map(|tools| &**tools)))
+        .map(|(step, state)| view(step, state, tools.map(|tools| &**tools), held(&step.tool)))
         .collect()
 }
 
-fn view(step: &Step, state: &StepState, tools: Option<&Toolset>) -> StepView {
+fn view(step: &Step, state: &StepState, tools: Option<&Toolset>, held: bool) -> StepView {
     let items = match state.items() {
         items if state.fans_out() => items,
         _ => &[],
@@ -117,7 +121,7 @@ fn view(step: &Step, state: &StepState, tools: Option<&Toolset>) -> StepView {
         lane: tools
             .and_then(|tools| tools.get(&step.tool))
             .map(|spec| spec.lane),
-        summary: summary_of(step, state, &work),
+        summary: summary_of(step, state, &work, held),
         work,
         items: (0..)
             .zip(items)
@@ -221,7 +225,7 @@ fn undo_in_doubt(state: &StepState) -> bool {
     items.any(|item| doubted(&item.back))
 }
 
-fn summary_of(step: &Step, state: &StepState, work: &Work) -> String {
+fn summary_of(step: &Step, state: &StepState, work: &Work, held: bool) -> String {
     let asks = |item: &ItemState| {
         item.approval
             .as_ref()
@@ -232,6 +236,7 @@ fn summary_of(step: &Step, state: &StepState, work: &Work) -> String {
         StepStatus::Waiting if state.items().iter().any(asks) => {
             format!("{tool} waits for approval")
         }
+        StepStatus::Waiting if held => format!("{tool} is held by an emergency control"),
         StepStatus::Waiting => format!("{tool} waits for its turn"),
         StepStatus::Running if work.attempts > 1 => {
             format!("{tool} is under way, attempt {}", work.attempts)
