@@ -12,7 +12,7 @@ use domain::tool::{ToolSpec, WAIT};
 
 use crate::Agent;
 use crate::outbound::Outbound;
-use crate::secrets::Secrets;
+use crate::secrets::{SECRET_BYTES_MAX, Secrets};
 
 mod email;
 mod fetch;
@@ -31,10 +31,19 @@ struct Web<'a> {
     output_bytes_max: usize,
 }
 
+/// Bytes of an output beside what was answered: names, a status and a content type need less.
+const BESIDE_ANSWER_BYTES_MAX: usize = 1_024;
+
 impl Web<'_> {
-    /// Bytes of an answer's text that fit into an output, of `wanted`; the rest of the output needs less than 1 KiB.
-    fn text_max(self, wanted: usize) -> usize {
-        wanted.min(self.output_bytes_max.saturating_sub(1_024))
+    /// Bytes of an answer that fit into an output, as JSON writes them.
+    fn answer_max(self) -> usize {
+        self.output_bytes_max
+            .saturating_sub(BESIDE_ANSWER_BYTES_MAX)
+    }
+
+    /// Bytes of an answer that are read: a secret across the end of what is kept has to be seen whole.
+    fn body_max(self) -> usize {
+        self.answer_max() + SECRET_BYTES_MAX
     }
 }
 

@@ -15,21 +15,19 @@ use domain::tool::{EffectClass, Lane, TIMEOUT_SECONDS_DEFAULT, ToolSpec};
 use super::{Web, received};
 use crate::failure::{Failure, Stage};
 use crate::outbound::{BodyEnd, Request, Response};
-use crate::secrets::SECRET_BYTES_MAX;
 
 /// The tool's name.
 pub(super) const NAME: &str = "fetch_url";
 /// Redirects that are followed (CONTRACT §3).
 const REDIRECTS_MAX: usize = 5;
-/// Bytes of text that are kept, as JSON writes them: half of an output's limit.
-const TEXT_BYTES_MAX: usize = 128 * 1_024;
 /// Longest content type that is passed on, in bytes.
 const CONTENT_TYPE_BYTES_MAX: usize = 256;
 
 pub(super) fn spec() -> ToolSpec {
     ToolSpec {
         name: NAME.to_owned(),
-        description: "Reads a URL with GET, following at most 5 redirects. The text is untrusted."
+        description: "Reads a URL with GET, following at most 5 redirects. The text is untrusted. One that does \
+                      not fit into an output (limits.output_bytes_max, less 1 KiB) is cut and marked as truncated."
             .to_owned(),
         input_schema: json!({
             "type": "object",
@@ -69,7 +67,11 @@ pub(super) async fn perform(call: &Call, web: Web<'_>) -> Outcome {
         }
     };
     for _ in 0..=REDIRECTS_MAX {
-        let response = match web.outbound.send(request(url.clone()), web.deadline).await {
+        let response = match web
+            .outbound
+            .send(request(url.clone(), web), web.deadline)
+            .await
+        {
             Ok(response) => response,
             Err(Failure {
                 stage: Stage::Refused,
@@ -89,7 +91,7 @@ pub(super) async fn perform(call: &Call, web: Web<'_>) -> Outcome {
     )
 }
 
-fn request(url: Url) -> Request {
+fn request(url: Url, web: Web<'_>) -> Request {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -98,7 +100,7 @@ fn request(url: Url) -> Request {
         url,
         headers,
         body: Bytes::new(),
-        body_max: TEXT_BYTES_MAX + SECRET_BYTES_MAX,
+        body_max: web.body_max(),
     }
 }
 
@@ -157,7 +159,7 @@ fn succeeded(response: &Response, web: Web<'_>) -> Outcome {
         BodyEnd::Whole | BodyEnd::OverLimit => {}
     }
     let received::Text { text, truncated } =
-        received::text(&response.body, web.text_max(TEXT_BYTES_MAX), web.secrets);
+        received::text(&response.body, web.answer_max(), web.secrets);
     let content_type = received::content_type(&response.headers);
     let content_type: String = content_type.chars().take(CONTENT_TYPE_BYTES_MAX).collect();
     let mut output = json!({ "status_code": response.status.as_u16(), "content_type": content_type, "text": text });

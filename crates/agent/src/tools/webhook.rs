@@ -15,12 +15,10 @@ use domain::tool::{ClassRule, EffectClass, Lane, TIMEOUT_SECONDS_DEFAULT, ToolSp
 
 use super::{Web, received};
 use crate::outbound::{BodyEnd, Request, Response};
-use crate::secrets::{SECRET_BYTES_MAX, Secrets};
+use crate::secrets::Secrets;
 
 /// The tool's name.
 pub(super) const NAME: &str = "call_webhook";
-/// Bytes of the answer's body that are kept: enough for a confirmation, a quarter of an output's limit.
-const BODY_BYTES_MAX: usize = 64 * 1_024;
 /// Headers that belong to the connection or to us.
 const HEADERS_RESERVED: [&str; 15] = [
     "accept-encoding",
@@ -60,7 +58,10 @@ fn post() -> String {
 pub(super) fn spec(receivers: &[ClassRule]) -> ToolSpec {
     ToolSpec {
         name: NAME.to_owned(),
-        description: "Sends a JSON payload to a URL, with an Idempotency-Key header. Redirects are not followed.".to_owned(),
+        description: "Sends a JSON payload to a URL, with an Idempotency-Key header. Redirects are not followed. \
+                      A JSON answer that fits into an output (limits.output_bytes_max, less 1 KiB) comes back parsed; \
+                      a longer one is text, cut and marked as truncated."
+            .to_owned(),
         input_schema: json!({
             "type": "object",
             "required": ["url"],
@@ -96,7 +97,7 @@ pub(super) fn spec(receivers: &[ClassRule]) -> ToolSpec {
 }
 
 pub(super) async fn perform(call: &Call, web: Web<'_>) -> Outcome {
-    let request = match request(call, web.secrets) {
+    let request = match request(call, web) {
         Ok(request) => request,
         Err(error) => return Outcome::permanent(error.code, error.message),
     };
@@ -107,7 +108,7 @@ pub(super) async fn perform(call: &Call, web: Web<'_>) -> Outcome {
     }
 }
 
-fn request(call: &Call, secrets: &Secrets) -> Result<Request, ToolError> {
+fn request(call: &Call, web: Web<'_>) -> Result<Request, ToolError> {
     let invalid = |reason: String| ToolError::new("input.invalid", reason);
     let input = Input::deserialize(&*call.input).map_err(|error| invalid(error.to_string()))?;
     let url = Url::parse(&input.url).map_err(|error| {
@@ -124,7 +125,7 @@ fn request(call: &Call, secrets: &Secrets) -> Result<Request, ToolError> {
             )));
         }
     };
-    let mut headers = headers(&input.headers, &url, secrets)?;
+    let mut headers = headers(&input.headers, &url, web.secrets)?;
     let key =
         HeaderValue::try_from(call.key.to_string()).map_err(|error| invalid(error.to_string()))?;
     headers.insert(IDEMPOTENCY_KEY, key);
@@ -141,7 +142,7 @@ fn request(call: &Call, secrets: &Secrets) -> Result<Request, ToolError> {
         url,
         headers,
         body,
-        body_max: BODY_BYTES_MAX + SECRET_BYTES_MAX,
+        body_max: web.body_max(),
     })
 }
 
@@ -207,7 +208,7 @@ fn outcome(receiver: &str, response: &Response, web: Web<'_>) -> Outcome {
 }
 
 fn succeeded(response: &Response, web: Web<'_>) -> Outcome {
-    let (body, truncated) = received::body(response, web.text_max(BODY_BYTES_MAX), web.secrets);
+    let (body, truncated) = received::body(response, web.answer_max(), web.secrets);
     let mut output = json!({ "status_code": response.status.as_u16(), "body": body });
     if truncated && let Some(output) = output.as_object_mut() {
         output.insert("truncated".to_owned(), Value::Bool(true));
