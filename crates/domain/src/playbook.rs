@@ -5,6 +5,8 @@
 
 mod reading;
 mod shape;
+mod twins;
+mod unsaid;
 mod utterance;
 mod yaml;
 
@@ -104,7 +106,7 @@ impl Playbook {
         shape::read(&document, source)
     }
 
-    /// What is wrong with the plan and reply, given the tools, limits and secrets of this installation.
+    /// What is wrong with the plan and reply, and with utterances that leave the plan without what it needs, given the tools, limits and secrets of this installation.
     pub fn check(
         &self,
         tools: &ToolSchemas,
@@ -128,7 +130,8 @@ impl Playbook {
             .iter()
             .flat_map(|reply| check_reply(&request, reply));
         let reply = reply.map(|error| (format!("/reply{}", error.pointer), error.reason));
-        self.source.errors(plan.chain(reply))
+        self.source
+            .errors(plan.chain(reply).chain(unsaid::errors(self)))
     }
 
     /// The name of the file that it was read from.
@@ -166,8 +169,8 @@ impl Playbook {
                 return Err(problem(pointer, "the words say something else"));
             }
         }
-        for (name, declared) in self.declared() {
-            if let Some(default) = declared.get("default")
+        for (name, _) in self.declared() {
+            if let Some(default) = self.default(name)
                 && !parameters.contains_key(name)
             {
                 parameters.insert(name.clone(), default.clone());
@@ -200,6 +203,12 @@ impl Playbook {
             .and_then(Value::as_object)
             .into_iter()
             .flatten()
+    }
+
+    /// The value of a parameter that nobody gives; `None`: it has none then.
+    fn default(&self, name: &str) -> Option<&Value> {
+        let declared = self.declared().find(|(declared, _)| *declared == name);
+        declared.and_then(|(_, declared)| declared.get("default"))
     }
 }
 

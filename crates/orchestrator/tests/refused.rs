@@ -90,7 +90,7 @@ async fn a_refused_plan_does_not_spend_the_trace_id_and_leaves_one_entry() {
 #[tokio::test]
 async fn two_readings_of_the_same_words_are_both_listed() {
     let twice = "name: other\nutterances: [\"greet {who}\"]\nparameters: { type: object, required: [who], \
-                 properties: { who: { type: string } } }\nplan: { steps: [ { id: a, tool: respond_to_user, input: { message: hi } } ] }\n";
+                 properties: { who: { type: string, maxLength: 9 } } }\nplan: { steps: [ { id: a, tool: respond_to_user, input: { message: hi } } ] }\n";
     let house = House::of(Plot {
         playbooks: vec![include_str!("playbooks/greet.yaml"), twice],
         ..Plot::default()

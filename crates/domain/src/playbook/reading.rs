@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::utterance::{Search, Words, tokens};
-use super::{Playbook, PlaybookError};
+use super::{Playbook, PlaybookError, twins};
 use crate::goal::WORDS_CHARS_MAX;
 
 /// Work spent on one goal's words: enough to compare the longest ones 128 times with a schema, some milliseconds.
@@ -46,7 +46,8 @@ impl Playbooks {
     /// Makes a set.
     ///
     /// # Errors
-    /// Two playbooks have one name: the second is named, at the line of its name.
+    /// Two playbooks have one name: the second is named, at the line of its name. Or two utterances can always be read as
+    /// each other: the second is named, at its line.
     pub fn new(mut playbooks: Vec<Playbook>) -> Result<Self, PlaybookError> {
         playbooks
             .sort_by(|left, right| (&left.name, left.file()).cmp(&(&right.name, right.file())));
@@ -56,7 +57,10 @@ impl Playbooks {
                 return Err(second.source.error("/name", reason));
             }
         }
-        Ok(Self(playbooks))
+        match twins::first(&playbooks) {
+            Some(error) => Err(error),
+            None => Ok(Self(playbooks)),
+        }
     }
 
     /// The playbook of that name.

@@ -11,7 +11,7 @@ use crate::suggest::did_you_mean;
 
 const KEYS: [&str; 5] = ["name", "utterances", "parameters", "plan", "reply"];
 /// What binds parameters to each other, and so cannot judge one value alone.
-const BINDING: [&str; 14] = [
+pub(super) const BINDING: [&str; 14] = [
     "required",
     "minProperties",
     "dependentRequired",

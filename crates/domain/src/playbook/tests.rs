@@ -7,6 +7,7 @@ use super::*;
 use crate::plan::check::fixture::tools;
 
 mod words;
+mod written;
 
 /// What a playbook's file is refused for, a line each; nothing: it is good.
 fn check_file(text: &str, expected: &[&str]) {

@@ -135,6 +135,15 @@ impl Utterance {
         })
     }
 
+    /// Its text with all places alike; no text holds the letter that stands for them.
+    pub(super) fn skeleton(&self) -> String {
+        let of_part = |part: &Part| match part {
+            Part::Place(_) => "\0".to_owned(),
+            Part::Text(text) => text.iter().collect(),
+        };
+        self.parts.iter().map(of_part).collect()
+    }
+
     /// Its own words, without the places.
     pub(super) fn words(&self) -> impl Iterator<Item = String> {
         self.parts.iter().flat_map(|part| match part {

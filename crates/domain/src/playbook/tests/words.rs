@@ -211,10 +211,10 @@ fn two_readings_are_ambiguous_and_one_reading_twice_is_not() {
         "send a letter to Bob to Ana",
         r#"either send {"a":"a letter","b":"Bob to Ana"} or send {"a":"a letter to Bob","b":"Ana"}"#,
     );
-    let one = || object(&["x"], json!({"x": {"type": "string"}}));
+    let one = |most: u32| object(&["x"], json!({"x": {"type": "string", "maxLength": most}}));
     let two = playbooks([
-        playbook("drop", &["delete {x}"], one()),
-        playbook("erase", &["delete {x}"], one()),
+        playbook("drop", &["delete {x}"], one(10)),
+        playbook("erase", &["delete {x}"], one(20)),
     ]);
     check_words(
         &two,
