@@ -13,17 +13,21 @@ async fn without_the_reserve_of_space_new_goals_are_refused_and_readiness_says_s
     let house = House::of(plot).await;
 
     let ready = house.get(&house.ana(), "/health/ready").await;
-    let plan = json!({ "steps": [{ "id": "a", "tool": "respond_to_user", "input": { "message": "hello" } }] });
-    let goal = json!({ "user_intent": "say hello", "trace_id": "t-1", "plan": plan });
-    let refused = house.post(&house.ana(), "/api/v1/goals", goal).await;
+    let say = json!({ "id": "a", "tool": "respond_to_user", "input": { "message": "hello" } });
+    let wait = json!({ "id": "a", "tool": "wait", "input": { "seconds": 60 } });
+    for first in [say, wait] {
+        let plan = json!({ "steps": [first] });
+        let goal = json!({ "user_intent": "say hello", "trace_id": "t-1", "plan": plan });
+        let refused = house.post(&house.ana(), "/api/v1/goals", goal).await;
+        assert_eq!(refused.status, 503, "{}", refused.text);
+        assert_eq!(refused.json()["code"], "store.no_space");
+    }
 
     assert_eq!(ready.status, 503);
     assert_eq!(
         ready.json(),
         json!({ "status": "error", "component": "disk" })
     );
-    assert_eq!(refused.status, 503, "{}", refused.text);
-    assert_eq!(refused.json()["code"], "store.no_space");
     let goals = house.get(&house.ana(), "/api/v1/goals").await;
     assert_eq!(goals.json()["items"], Value::Array(Vec::new()));
 }

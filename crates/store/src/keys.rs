@@ -5,19 +5,28 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::error::Error;
 
 /// Bytes of a key: what Ed25519 seeds and HMAC-SHA-256 keys have.
 pub const KEY_BYTES: usize = 32;
+/// What others than the owner and the owner's group may do.
+const OTHERS: u32 = 0o007;
 
 /// Reads a key file.
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be read, [`Error::Key`] where it is no key.
 pub fn read(path: &Path) -> Result<[u8; KEY_BYTES], Error> {
+    let about = fs::metadata(path).map_err(Error::file("read", path))?;
+    if about.permissions().mode() & OTHERS != 0 {
+        return Err(Error::Key {
+            path: path.to_owned(),
+            reason: "everybody can read or write it; if nobody did, make it private (chmod 600) and start again",
+        });
+    }
     let bytes = fs::read(path).map_err(Error::file("read", path))?;
     bytes.try_into().map_err(|_| Error::Key {
         path: path.to_owned(),
@@ -34,7 +43,7 @@ pub fn read_or_create(path: &Path) -> Result<[u8; KEY_BYTES], Error> {
         return read(path);
     }
     let dir = path.parent().unwrap_or(Path::new("."));
-    create_dir(dir)?;
+    create_private_dir(dir)?;
     let mut key = [0; KEY_BYTES];
     let mut suffix = [0; 8];
     for random in [&mut key[..], &mut suffix[..]] {
@@ -56,7 +65,13 @@ pub fn read_or_create(path: &Path) -> Result<[u8; KEY_BYTES], Error> {
     }
 }
 
-/// Makes a folder for its owner alone, durably, with its parents.
+/// Makes a folder of ours for its owner alone; one that is there becomes its owner's alone.
+pub(crate) fn create_private_dir(dir: &Path) -> Result<(), Error> {
+    create_dir(dir)?;
+    make_private(dir, 0o700)
+}
+
+/// Makes a folder for its owner alone, durably, with its parents; one that is there stays as it is.
 pub(crate) fn create_dir(dir: &Path) -> Result<(), Error> {
     if dir.is_dir() {
         return Ok(());
@@ -70,6 +85,24 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), Error> {
         Some(parent) if parent != Path::new("") => sync_dir(parent),
         _ => sync_dir(Path::new(".")),
     }
+}
+
+/// Makes a file for its owner alone where there is none; one that is there becomes its owner's alone.
+pub(crate) fn create_file(path: &Path) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    let opened = options.append(true).create(true).mode(0o600).open(path);
+    opened.map_err(Error::file("create", path))?;
+    make_private(path, 0o600)
+}
+
+/// Takes away what others may do with a file or folder.
+pub(crate) fn make_private(path: &Path, mode: u32) -> Result<(), Error> {
+    let about = fs::metadata(path).map_err(Error::file("read", path))?;
+    if about.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    let private = fs::Permissions::from_mode(mode);
+    fs::set_permissions(path, private).map_err(Error::file("make private", path))
 }
 
 /// Writes a new file for its owner alone and syncs it.

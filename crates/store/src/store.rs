@@ -80,11 +80,20 @@ impl Store {
         config.check_proof()?;
         let path = config.dir.join(DATABASE);
         connection::check(&path)?;
+        // SQLite gives the files beside the database the database's permissions.
+        keys::create_file(&path)?;
+        for beside in ["db-wal", "db-shm"].map(|extension| path.with_extension(extension)) {
+            if beside.exists() {
+                keys::make_private(&beside, 0o600)?;
+            }
+        }
         let durable = !config.proof.no_sync;
         let mut conn = connection::open_writer(&path, durable)?;
         schema::migrate(&conn, &path)?;
+        for folder in ["keys", "checkpoints"] {
+            keys::create_private_dir(&config.dir.join(folder))?;
+        }
         let installation = Installation::open(&conn, &config.dir)?;
-        keys::create_dir(&config.dir.join("checkpoints"))?;
         keys::sync_dir(&config.dir)?;
         check::quick(&conn)?;
         let state = State::read(&conn)?;

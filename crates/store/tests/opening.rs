@@ -157,6 +157,51 @@ fn keys_are_for_their_owner_alone() {
 }
 
 #[test]
+fn what_a_store_makes_is_for_its_owner_alone_whoever_made_its_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let set = |name: &str, mode| {
+        std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let names = [
+        "keys",
+        "checkpoints",
+        "omnihub.db",
+        "omnihub.db-wal",
+        "omnihub.db-shm",
+    ];
+    let modes = || names.map(|name| path(name).metadata().unwrap().permissions().mode() & 0o777);
+    let private = [0o700, 0o700, 0o600, 0o600, 0o600];
+    set("", 0o755);
+    std::fs::create_dir(path("keys")).unwrap();
+    set("keys", 0o755);
+    let mut first = child::command("hold", dir.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "HOLDING"));
+    assert_eq!(modes(), private);
+    // Killed, so that the files beside the database stay.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    for name in names {
+        set(name, 0o755);
+    }
+
+    let store = open(dir.path()).unwrap();
+
+    assert_eq!(modes(), private);
+    drop(store);
+    set("keys/audit.key", 0o644);
+    let refused = open(dir.path()).unwrap_err().to_string();
+    assert!(
+        refused.contains("audit.key: everybody can read or write it"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn what_breaks_a_guarantee_needs_its_marker() {
     let dir = tempfile::tempdir().unwrap();
     for setting in ["sabotage_journal", "no_sync"] {
