@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: the first answer again, also after a restart.
 
 use axum::body::Body;
+use serde_json::json;
 
-use crate::harness::{House, Plot, request};
+use crate::harness::{House, Plot, calls, request};
 
 const GOALS: &str = "/api/v1/goals";
 
@@ -108,5 +109,40 @@ async fn the_first_answer_is_repeated_after_a_restart_too() {
     assert_eq!(
         (&again.text, again.header("idempotency-replayed")),
         (&first.text, "true")
+    );
+}
+
+#[tokio::test]
+async fn a_repeat_waits_for_the_goal_as_it_prefers() {
+    let house = House::open().await;
+    let ana = house.ana();
+    let body = json!({ "user_intent": "pay", "trace_id": "p", "plan": { "steps": [calls("pay", &[])] } });
+    let send = async |prefer: &str| {
+        let request = request("POST", GOALS, &ana)
+            .header("content-type", "application/json")
+            .header("idempotency-key", "k")
+            .header("prefer", prefer);
+        house
+            .send(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    };
+    house.hands.succeeds("pay");
+    let first = send("wait=20").await;
+    assert_eq!(first.json()["status"], "completed");
+    let again = send("wait=20").await;
+    assert_eq!(
+        (
+            again.status,
+            again.header("idempotency-replayed"),
+            again.header("preference-applied"),
+        ),
+        (200, "true", "wait=20")
+    );
+    assert_eq!(again.text, first.text);
+    // Who does not wait gets what was answered first: that the goal has started.
+    let plain = send("wait=0").await;
+    assert_eq!(
+        (plain.status, &plain.json()["status"]),
+        (202, &json!("started"))
     );
 }

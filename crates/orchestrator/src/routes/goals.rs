@@ -62,7 +62,7 @@ pub(crate) async fn submit(
     };
     let (goal, accepted, answer) = match accept(&app, submitted).await? {
         Accepted::Replay(answer) => {
-            let mut answer = started(answer);
+            let mut answer = again(&app, &caller, &headers, answer).await?;
             answer
                 .headers_mut()
                 .insert(REPLAYED, HeaderValue::from_static("true"));
@@ -85,6 +85,25 @@ pub(crate) async fn submit(
     }
     if accepted.status.is_at_rest() || wait::until_at_rest(&app, tenant, &goal, deadline).await? {
         return shown(&app, &caller, &goal, Some(seconds)).await;
+    }
+    Ok(started(answer))
+}
+
+/// The answer to a request that was answered before: its goal where that is preferred and at rest in time, else the same.
+async fn again(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    answer: Bytes,
+) -> Result<Response, ApiError> {
+    let Some(seconds) = wait::preferred(headers) else {
+        return Ok(started(answer));
+    };
+    let first: Started = serde_json::from_slice(&answer).map_err(ApiError::internal)?;
+    let goal = goals::id(first.workflow_id)?;
+    let (tenant, deadline) = (&caller.principal.tenant, wait::deadline(seconds));
+    if wait::until_at_rest(app, tenant, &goal, deadline).await? {
+        return shown(app, caller, &goal, Some(seconds)).await;
     }
     Ok(started(answer))
 }
