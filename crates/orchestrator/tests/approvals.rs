@@ -150,7 +150,7 @@ async fn who_may_not_decide_and_what_is_no_decision() {
         said.push(house.post(&who, &path, body).await.refusal());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    403 auth.forbidden
+    403 approval.own_goal
     403 approval.own_goal
     404 approval.not_found
     403 auth.forbidden
