@@ -4,6 +4,7 @@
 //! its last sync began, and has the name that the last sync of its folder gave it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::child;
@@ -104,7 +105,8 @@ fn start_on(disk: &Disk, data: &Path, lines: &[String]) -> Result<(), String> {
         };
         let path = restored.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, &disk.files[*file].durable).unwrap();
+        std::fs::write(&path, &disk.files[*file].durable).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
     check(restored.path(), lines)
 }
