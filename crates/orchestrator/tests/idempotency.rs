@@ -116,7 +116,8 @@ async fn the_first_answer_is_repeated_after_a_restart_too() {
 async fn a_repeat_waits_for_the_goal_as_it_prefers() {
     let house = House::open().await;
     let ana = house.ana();
-    let body = json!({ "user_intent": "pay", "trace_id": "p", "plan": { "steps": [calls("pay", &[])] } });
+    let body =
+        json!({ "user_intent": "pay", "trace_id": "p", "plan": { "steps": [calls("pay", &[])] } });
     let send = async |prefer: &str| {
         let request = request("POST", GOALS, &ana)
             .header("content-type", "application/json")

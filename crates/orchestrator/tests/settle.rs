@@ -79,6 +79,40 @@ async fn what_happened_needs_the_output_that_others_will_look_for() {
 }
 
 #[tokio::test]
+async fn an_item_that_is_not_named_is_asked_for() {
+    let house = House::open().await;
+    let mut pay = calls("pay", &[]);
+    pay["for_each"] = json!({ "items": { "$param": "orders" }, "max": 3 });
+    house.hands.is_lost("pay");
+    house.hands.is_lost("pay");
+    let body = json!({ "user_intent": "pay", "trace_id": "i", "parameters": { "orders": [1, 2] }, "plan": { "steps": [pay] } });
+    let ana = house.ana();
+    let started = house.post(&ana, "/api/v1/goals", body).await;
+    assert_eq!(started.status, 202, "{}", started.text);
+    let goal = "goal-i";
+    house.until(&ana, goal, "waiting").await;
+    let settle = async |item: Value| {
+        let body =
+            json!({ "result": "did_not_happen", "item": item, "reason": "the bank knows nothing" });
+        house.post(&house.olaf(), &path(goal, "pay"), body).await
+    };
+    let mut said = vec![
+        settle(Value::Null).await.refusal(),
+        settle(json!(7)).await.refusal(),
+    ];
+    assert_eq!(settle(json!(0)).await.status, 202);
+    said.push(settle(json!(0)).await.refusal());
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    409 step.not_in_doubt
+      "/item" items of this step that can be settled: 0, 1
+    409 step.not_in_doubt
+      "/item" items of this step that can be settled: 0, 1
+    409 step.not_in_doubt
+      "/item" items of this step that can be settled: 1
+    "#);
+}
+
+#[tokio::test]
 async fn what_did_not_happen_fails_the_goal() {
     let house = House::open().await;
     let goal = doubtful(&house, "n").await;
