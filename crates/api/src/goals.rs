@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::list::PageQuery;
+use crate::plans::PlanCheck;
 use crate::schema;
 use crate::steps::StepView;
 
@@ -125,8 +126,8 @@ pub struct GoalView {
     /// The plan document; null: there is none yet, or it was erased.
     #[schema(value_type = Option<Object>)]
     pub plan: Option<Value>,
-    /// Who made the plan.
-    #[schema(schema_with = schema::plan_source)]
+    /// Who made the plan; null: there is none yet.
+    #[schema(schema_with = schema::plan_source_or_null)]
     pub plan_source: Option<PlanSource>,
     /// The playbook's name, where one made the plan.
     pub playbook: Option<String>,
@@ -134,6 +135,16 @@ pub struct GoalView {
     pub compensation: CompensationProgress,
     /// The steps, in the plan's order.
     pub steps: Vec<StepView>,
+}
+
+/// The answer of `POST /api/v1/goals` with 200.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Answered {
+    /// The goal, whose end was waited for.
+    Goal(Box<GoalView>),
+    /// The check, where nothing was to be started.
+    Check(Box<PlanCheck>),
 }
 
 /// How far an undo is.

@@ -18,8 +18,8 @@ pub struct PlanCheck {
     /// The plan document; null: none was given or could be made.
     #[schema(value_type = Option<Object>)]
     pub plan: Option<Value>,
-    /// Who made the plan.
-    #[schema(schema_with = schema::plan_source)]
+    /// Who made the plan; null: there is none.
+    #[schema(schema_with = schema::plan_source_or_null)]
     pub plan_source: Option<PlanSource>,
     /// The playbook's name, where one made the plan.
     pub playbook: Option<String>,
@@ -44,7 +44,7 @@ pub struct StepCheck {
     /// The tool that it uses.
     pub tool: String,
     /// The tool's lane; null: there is no such tool.
-    #[schema(schema_with = schema::lane)]
+    #[schema(schema_with = schema::lane_or_null)]
     pub lane: Option<Lane>,
     /// What policy says.
     #[schema(schema_with = schema::verdict)]
@@ -53,8 +53,8 @@ pub struct StepCheck {
     pub asks: bool,
     /// Why, for people.
     pub reason: String,
-    /// What may be assumed about a repeat, as far as the input is known.
-    #[schema(schema_with = schema::effect_class)]
+    /// What may be assumed about a repeat, as far as the input is known; null: there is no such tool.
+    #[schema(schema_with = schema::effect_class_or_null)]
     pub class: Option<EffectClass>,
     /// The tool that undoes it in this plan.
     pub undone_by: Option<String>,

@@ -3,6 +3,9 @@
 use domain::goal::GoalStatus;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
+const LANES: [&str; 4] = ["green", "yellow", "red", "blocked"];
+const EFFECT_CLASSES: [&str; 4] = ["read", "idempotent", "reconcilable", "at_most_once"];
+
 pub(crate) fn goal_status() -> ObjectBuilder {
     names(GoalStatus::ALL.map(GoalStatus::as_str))
 }
@@ -21,16 +24,24 @@ pub(crate) fn step_status() -> ObjectBuilder {
     ])
 }
 
-pub(crate) fn plan_source() -> ObjectBuilder {
-    names(["playbook", "cache", "model", "caller"])
+pub(crate) fn plan_source_or_null() -> ObjectBuilder {
+    names_or_null(["playbook", "cache", "model", "caller"])
 }
 
 pub(crate) fn lane() -> ObjectBuilder {
-    names(["green", "yellow", "red", "blocked"])
+    names(LANES)
+}
+
+pub(crate) fn lane_or_null() -> ObjectBuilder {
+    names_or_null(LANES)
 }
 
 pub(crate) fn effect_class() -> ObjectBuilder {
-    names(["read", "idempotent", "reconcilable", "at_most_once"])
+    names(EFFECT_CLASSES)
+}
+
+pub(crate) fn effect_class_or_null() -> ObjectBuilder {
+    names_or_null(EFFECT_CLASSES)
 }
 
 pub(crate) fn approval_status() -> ObjectBuilder {
@@ -57,4 +68,10 @@ fn names<const N: usize>(names: [&'static str; N]) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::String))
         .enum_values(Some(names))
+}
+
+fn names_or_null<const N: usize>(names: [&'static str; N]) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(names.into_iter().map(Some).chain([None])))
 }

@@ -17,7 +17,7 @@ pub struct StepView {
     /// The tool that it uses.
     pub tool: String,
     /// The tool's lane.
-    #[schema(schema_with = schema::lane)]
+    #[schema(schema_with = schema::lane_or_null)]
     pub lane: Option<Lane>,
     /// Where it stands and what came of it.
     #[serde(flatten)]

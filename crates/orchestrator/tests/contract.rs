@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use axum::body::Body;
+use domain::schema::Schema;
 use http::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::House;
+use crate::harness::{House, says, with_json};
 
 fn contract() -> Value {
     serde_json::to_value(orchestrator::openapi::document()).unwrap()
@@ -110,6 +111,45 @@ fn it_is_openapi_3_1_with_a_bearer_token_and_problems_everywhere() {
             "{name} is not there"
         );
     }
+}
+
+/// Checks an answer against what the contract says of a path's POST with 200.
+fn check_answer(path: &str, answer: &Value) {
+    let contract = contract();
+    let content = &contract["paths"][path]["post"]["responses"]["200"]["content"];
+    let schema = json!({ "allOf": [content["application/json"]["schema"]], "components": contract["components"] });
+    let problems = Schema::compile(&schema).unwrap().errors(answer);
+    assert_eq!(problems, [], "{path}: {answer}");
+}
+
+#[tokio::test]
+async fn goals_and_checks_are_as_the_contract_says() {
+    let (goals, check) = ("/api/v1/goals", "/api/v1/plans/check");
+    let house = House::open().await;
+    let ana = house.ana();
+    for steps in [
+        Value::Null,
+        json!([says("a", &[])]),
+        json!([{ "id": "a", "tool": "nothing" }]),
+    ] {
+        let mut body = json!({ "user_intent": "nonsense" });
+        if !steps.is_null() {
+            body["plan"] = json!({ "steps": steps });
+        }
+        check_answer(check, &house.post(&ana, check, body.clone()).await.json());
+        body["mode"] = json!("dry_run");
+        let dry = house.post(&ana, goals, body).await;
+        assert!(dry.json()["valid"].is_boolean(), "{}", dry.text);
+        check_answer(goals, &dry.json());
+    }
+    let body = json!({ "user_intent": "greet Bob" }).to_string();
+    let mut request = with_json("POST", goals, &ana, &body);
+    request
+        .headers_mut()
+        .insert("prefer", "wait=20".parse().unwrap());
+    let goal = house.send(request).await;
+    assert_eq!(goal.json()["status"], "completed", "{}", goal.text);
+    check_answer(goals, &goal.json());
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use api::goals::{GoalQuery, GoalSubmission, GoalSummary, GoalView, Mode, Started, Wished};
+use api::goals::{
+    Answered, GoalQuery, GoalSubmission, GoalSummary, GoalView, Mode, Started, Wished,
+};
 use api::list::Page;
-use api::plans::PlanCheck;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -34,7 +35,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
     ),
     responses(
         (status = 202, description = "The goal is durable", body = Started),
-        (status = 200, description = "With `Prefer: wait`, the goal; with `mode: dry_run`, the check", body = GoalView),
+        (status = 200, description = "With `Prefer: wait`, the goal; with `mode: dry_run`, the check", body = Answered),
         (status = 409, description = "`goal.already_started`", body = api::problem::Problem, content_type = "application/problem+json"),
         (status = 422, description = "`request.invalid`, `plan.invalid`, `goal.no_plan`, `goal.ambiguous` or `idempotency.mismatch`", body = api::problem::Problem, content_type = "application/problem+json"),
     ),
@@ -51,7 +52,7 @@ pub(crate) async fn submit(
     let goal: GoalSubmission = api::strict::object(body)?;
     if goal.mode == Mode::DryRun {
         submission::check(&app, &caller, &goal, jiff::Timestamp::now())?;
-        let check: PlanCheck = plans::report(&app, &goal);
+        let check = Answered::Check(Box::new(plans::report(&app, &goal)));
         return Ok(Json(check).into_response());
     }
     let submitted = Submitted {
