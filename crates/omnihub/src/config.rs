@@ -51,7 +51,9 @@ pub(crate) struct Loaded {
     /// The file they were read from; `None`: there was none.
     pub file: Option<PathBuf>,
     /// Variables that are set and mean nothing here, although who set them may count on them.
-    pub not_used: Vec<&'static str>,
+    pub not_used: Vec<String>,
+    /// What the environment asks of a server that this version cannot do; `None`: nothing.
+    pub refused: Option<Problem>,
     layers: Layers,
 }
 
@@ -111,6 +113,7 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Problems> {
         settings,
         file,
         not_used,
+        refused: environment::refused(&sources.environment),
         layers,
     })
 }

@@ -2,9 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use api::client::Client;
+use url::{Host, Url};
 
 use crate::cli::Global;
 use crate::config::{self, Loaded, Sources};
+use crate::failure::Usage;
 use crate::identity::{self, Persona};
 use crate::output::Output;
 
@@ -52,7 +54,10 @@ impl Context {
     pub(crate) fn client(&self) -> Result<Client> {
         let token = match self.token_given()? {
             Some(token) => Some(token),
-            None => self.minted_token()?,
+            None => {
+                self.check_mints()?;
+                self.minted_token()?
+            }
         };
         Ok(Client::new(&self.address()?, token.as_deref())?)
     }
@@ -96,6 +101,25 @@ impl Context {
         Ok(Some(token.trim().to_owned()))
     }
 
+    /// Refuses to mint for a server on another machine: whoever answers there could act by the token here.
+    fn check_mints(&self) -> Result<()> {
+        let Some(given) = &self.global.url else {
+            return Ok(());
+        };
+        // What is no address is refused by the client.
+        let Ok(url) = Url::parse(given) else {
+            return Ok(());
+        };
+        if is_loopback(&url) {
+            return Ok(());
+        }
+        Err(Usage(format!(
+            "{given} is not this machine, and a token of the data directory's development issuer is minted for no other: \
+             give one by --token or OMNIHUB_TOKEN"
+        ))
+        .into())
+    }
+
     /// A short token for the persona; `None`: there is no development issuer at hand.
     fn minted_token(&self) -> Result<Option<String>> {
         let persona = match &self.global.persona {
@@ -108,5 +132,18 @@ impl Context {
             &persona,
             self.global.persona.is_some(),
         )
+    }
+}
+
+/// Whether an address leads to this machine without asking a name service; `localhost` does by RFC 6761 §6.3.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
     }
 }

@@ -33,6 +33,11 @@ pub(crate) fn mint(data_dir: &Path, persona: &Persona, ttl: Duration) -> Result<
     Ok(issuer.mint(&persona.0, ttl, Timestamp::now()))
 }
 
+/// Whether a server with the development issuer has been started on the data directory.
+pub(crate) fn has_issuer(data_dir: &Path) -> bool {
+    data_dir.join(KEY_FILE).exists()
+}
+
 /// Mints a short token for one command; `None`: the data directory has no issuer and nobody asked for a persona.
 ///
 /// # Errors
@@ -42,7 +47,7 @@ pub(crate) fn short_token(
     persona: &Persona,
     wanted: bool,
 ) -> Result<Option<String>> {
-    if data_dir.join(KEY_FILE).exists() {
+    if has_issuer(data_dir) {
         return mint(data_dir, persona, SHORT_TTL).map(Some);
     }
     if wanted {

@@ -2,10 +2,14 @@
 
 use std::io::IsTerminal as _;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::settings::{Log, LogFormat};
+
+/// The levels, as the settings name them.
+const LEVELS: &str = "error, warn, info, debug, trace and off";
 
 /// Starts telling. `verbose` counts `-v`: once our own details, twice everybody's.
 ///
@@ -17,7 +21,7 @@ pub(crate) fn start(log: &Log, verbose: u8) -> Result<()> {
         1 => "info,omnihub=debug,orchestrator=debug,engine=debug,agent=debug,store=debug",
         _ => "trace",
     };
-    let filter = EnvFilter::builder().parse(level)?;
+    let filter = filter(level)?;
     let colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let subscriber = tracing_subscriber::fmt()
@@ -30,4 +34,45 @@ pub(crate) fn start(log: &Log, verbose: u8) -> Result<()> {
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// Reads a level or a filter. A lone word that is no level would be taken for a part of the program and silence the rest.
+fn filter(text: &str) -> Result<EnvFilter> {
+    for word in text.split(',') {
+        let level = !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+        if !level && !word.contains(['=', '[']) {
+            bail!(
+                "{word:?} is no level; there are {LEVELS}, and filters such as \"info,hyper=warn\""
+            );
+        }
+    }
+    EnvFilter::builder()
+        .parse(text)
+        .with_context(|| format!("{text:?} is no filter; the levels are {LEVELS}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    #[test]
+    fn a_level_or_a_filter_is_taken_and_nothing_else() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,hyper=warn",
+            "debug,agent=trace",
+            "[goal]=debug",
+        ] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in ["bogus", "", "info,bogus", "info,", "hyper=loud", "inf"] {
+            let said = filter(bad).unwrap_err().to_string();
+            assert!(
+                said.contains("error, warn, info, debug, trace"),
+                "{bad}: {said}"
+            );
+        }
+    }
 }

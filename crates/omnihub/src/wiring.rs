@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Loaded;
+use crate::config::problem::Problems;
 use crate::config::settings::Driver;
 use crate::output::Output;
 use crate::prove::Sabotage;
@@ -54,8 +55,14 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
     let settings = &loaded.settings;
     // Signals are taken from the first moment: a stop during recovery is a stop.
     let stopping = signals::watch()?;
+    if let Some(problem) = &loaded.refused {
+        return Err(Problems(vec![problem.clone()]).into());
+    }
     for name in &loaded.not_used {
-        tracing::warn!(name, "this variable is set and means nothing here");
+        tracing::warn!(
+            name,
+            "this variable is set and means nothing in this version"
+        );
     }
     let address = address(loaded).await?;
     settings

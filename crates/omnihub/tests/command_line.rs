@@ -71,6 +71,67 @@ fn a_server_that_is_not_there_exits_with_3_and_says_what_to_do() {
 }
 
 #[test]
+fn json_that_the_server_would_refuse_is_refused_before_it_is_sent() {
+    let world = World::new("");
+    let check = |plan: &str, parameter: &str, said: &str| {
+        world.write("plan.json", plan);
+        let submit = [
+            "goal",
+            "submit",
+            "x",
+            "--url",
+            "http://127.0.0.1:1",
+            "--token",
+            "t",
+        ];
+        let ran =
+            world.run(&[&submit[..], &["--plan", "plan.json", "--param", parameter]].concat());
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains(said), "{ran:?}");
+    };
+    let repeated = r#"{"steps": [{"id": "a", "tool": "wait", "tool": "respond_to_user"}]}"#;
+    check(
+        repeated,
+        "a=1",
+        "plan.json: the key at \"/steps/0/tool\" is repeated",
+    );
+    check("{", "a=1", "plan.json: not JSON: ");
+    check(
+        "{}",
+        r#"a={"b": 1, "b": 2}"#,
+        "--param a: the key at \"/b\" is repeated",
+    );
+    check("{}", "a=9007199254740993", "--param a: ");
+}
+
+#[test]
+fn a_token_is_minted_for_this_machine_only() {
+    let world = World::new("");
+    assert_eq!(world.serve().stop(), 0);
+    for minted in [
+        &["goal", "list"][..],
+        &["goal", "list", "--as", "ana:operator"],
+    ] {
+        for elsewhere in [
+            "http://other-host:1",
+            "http://192.0.2.1",
+            "http://localhost.example",
+        ] {
+            let ran = world.run(&[minted, &["--url", elsewhere]].concat());
+            assert_eq!(ran.code, 2, "{ran:?}");
+            assert!(
+                ran.stderr.contains("is not this machine") && ran.stderr.contains("OMNIHUB_TOKEN"),
+                "{ran:?}"
+            );
+        }
+        for here in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"] {
+            let ran = world.run(&[minted, &["--url", here]].concat());
+            assert_eq!(ran.code, 3, "{ran:?}");
+        }
+    }
+}
+
+#[test]
 fn global_options_stand_before_or_after_the_subcommand() {
     let world = World::new("");
     let before = world

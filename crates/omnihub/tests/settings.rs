@@ -66,8 +66,49 @@ error: DIR/omnihub.toml:2: unknown key `prot` in [api]; did you mean \"port\"?
 }
 
 #[test]
+fn no_token_is_minted_where_no_server_has_been() {
+    let world = World::new("");
+    let ran = world.run(&["token", "mint", "--subject", "ana", "--data-dir", "typo"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
+    assert!(
+        ran.stderr.contains("DIR/typo holds no installation"),
+        "{ran:?}"
+    );
+    assert!(!world.path("typo").exists());
+}
+
+#[test]
+fn variables_that_this_version_cannot_honour_are_told_at_the_start() {
+    let world = World::new("");
+    // A start that is not refused as it should be ends all the same.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let serve = ["serve", "--port", &port];
+    let state = world.run_with(("DATABASE_URL", "postgres://db/omnihub"), &serve);
+    assert_snapshot!(state.shown(), @r"
+    exit 1
+    error: env DATABASE_URL: this version keeps its state in SQLite only, in the data directory (OMNIHUB_DATA_DIR); take the variable away
+    ");
+    assert!(!world.path("omnihub-data").exists());
+    let engine = world.run_with(("OMNIHUB_ENGINE", "temporal"), &serve);
+    assert_snapshot!(engine.shown(), @r#"
+    exit 1
+    error: env OMNIHUB_ENGINE: `engine.driver` takes one of embedded, not "temporal"
+    "#);
+    world
+        .run_with(("OMNIHUB_ENGINE", "embedded"), &["config", "show"])
+        .good();
+    let level = world.run_with(("OMNIHUB_LOG__LEVEL", "bogus"), &serve);
+    assert_snapshot!(level.shown(), @r#"
+    exit 1
+    error: env OMNIHUB_LOG__LEVEL: "bogus" is no level; there are error, warn, info, debug, trace and off, and filters such as "info,hyper=warn"
+    "#);
+}
+
+#[test]
 fn a_minted_token_names_its_subject_and_comes_alone() {
     let world = World::new("");
+    assert_eq!(world.serve().stop(), 0);
     let token = world
         .run(&[
             "token",

@@ -60,7 +60,11 @@ impl Doctor {
             .map_or("no file, defaults".to_owned(), |file| {
                 file.display().to_string()
             });
-        let mut findings = vec![found("settings", Ok((State::Good, file)))];
+        let settings = match &loaded.refused {
+            Some(problem) => (State::Bad, problem.to_string()),
+            None => (State::Good, file),
+        };
+        let mut findings = vec![found("settings", Ok(settings))];
         findings.push(found("clock", clock()));
         findings.push(found("address", address(&loaded).await));
         findings.push(found("disk", disk(dir)));

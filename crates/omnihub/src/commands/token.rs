@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use domain::id::{Subject, TenantId};
 use domain::principal::{Principal, Role};
@@ -49,6 +49,13 @@ impl Token {
                 "auth.development is off: the server would not take such a token".to_owned(),
             )
             .into());
+        }
+        if !identity::has_issuer(&settings.data_dir) {
+            bail!(
+                "{} holds no installation: no server would take a token of it. `omnihub serve` makes one there; \
+                 --data-dir names another",
+                settings.data_dir.display()
+            );
         }
         let persona = Persona(Principal {
             tenant: mint.tenant,

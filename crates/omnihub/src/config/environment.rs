@@ -27,15 +27,50 @@ const OTHERS: [&str; 5] = [
     "OMNIHUB_AS",
 ];
 
-/// Variables that this version leaves alone, although who sets them may count on them.
-const NOT_USED: [&str; 2] = ["DATABASE_URL", "SUPABASE_JWT_SECRET"];
+/// Names kept from the system's founding report (CONTRACT §1) that this version leaves alone, although who sets them may
+/// count on them.
+const NOT_USED: [&str; 11] = [
+    "CACHE_EMBEDDING_MODEL",
+    "CACHE_SIMILARITY_THRESHOLD",
+    "DEFAULT_LLM_MODEL",
+    "ORCHESTRATOR_URL",
+    "REDIS_URL",
+    "SUPABASE_ANON_KEY",
+    "SUPABASE_JWT_SECRET",
+    "SUPABASE_URL",
+    "TEMPORAL_HOST",
+    "TEMPORAL_NAMESPACE",
+    "TEMPORAL_TASK_QUEUE",
+];
+/// Families of such names.
+const NOT_USED_FAMILIES: [&str; 2] = ["LLM_", "RATE_LIMIT_"];
+/// Where another version keeps its state; a server that ignored it would keep it elsewhere.
+const STATE_ELSEWHERE: &str = "DATABASE_URL";
 
 /// The variables that are set and mean nothing here.
-pub(super) fn not_used(environment: &BTreeMap<String, String>) -> Vec<&'static str> {
-    NOT_USED
-        .into_iter()
-        .filter(|name| environment.contains_key(*name))
+pub(super) fn not_used(environment: &BTreeMap<String, String>) -> Vec<String> {
+    let is_not_used = |name: &str| {
+        let name = name.strip_suffix("_FILE").unwrap_or(name);
+        NOT_USED.contains(&name)
+            || NOT_USED_FAMILIES
+                .iter()
+                .any(|family| name.starts_with(family))
+    };
+    let set = environment.iter().filter(|(_, value)| !value.is_empty());
+    set.filter(|(name, _)| is_not_used(name))
+        .map(|(name, _)| name.clone())
         .collect()
+}
+
+/// What is asked of a server that this version cannot do; it does not concern the other commands.
+pub(super) fn refused(environment: &BTreeMap<String, String>) -> Option<Problem> {
+    environment
+        .get(STATE_ELSEWHERE)
+        .filter(|value| !value.is_empty())?;
+    Some(Problem::new(
+        &Origin::Environment(STATE_ELSEWHERE.to_owned()),
+        "this version keeps its state in SQLite only, in the data directory (OMNIHUB_DATA_DIR); take the variable away",
+    ))
 }
 
 /// Lays the environment's values over the layers; returns what is wrong with them.
@@ -58,9 +93,14 @@ pub(crate) fn read(
             );
         }
     }
+    // Aliases were read above.
+    let known = |name: &str| {
+        OTHERS.contains(&name)
+            || catalogue::settings().any(|setting| setting.aliases.contains(&name))
+    };
     for name in environment
         .keys()
-        .filter(|name| name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str()))
+        .filter(|name| name.starts_with(PREFIX) && !known(name))
     {
         match find(name, layers) {
             Some((setting, key, name)) => take(

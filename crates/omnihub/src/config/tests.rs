@@ -124,6 +124,49 @@ fn a_variable_that_is_no_setting_is_a_problem_unless_a_cluster_sets_it() {
 }
 
 #[test]
+fn kept_names_that_mean_nothing_yet_are_named_and_empty_ones_are_not() {
+    let not_used = |environment: &[(&str, &str)]| {
+        let loaded = load_text(NOTHING, environment, &[]).unwrap();
+        (loaded.not_used, loaded.refused.is_some())
+    };
+    let (names, refused) = not_used(&[
+        ("REDIS_URL", "redis://a"),
+        ("SUPABASE_URL", "https://a"),
+        ("LLM_BASE_URL", "https://b"),
+        ("LLM_API_KEY_FILE", "key"),
+        ("RATE_LIMIT_WINDOW_MS", "5"),
+        ("TEMPORAL_HOST", ""),
+        ("PATH", "/bin"),
+        ("DATABASE_URL", ""),
+    ]);
+    assert_eq!(
+        names,
+        [
+            "LLM_API_KEY_FILE",
+            "LLM_BASE_URL",
+            "RATE_LIMIT_WINDOW_MS",
+            "REDIS_URL",
+            "SUPABASE_URL"
+        ]
+    );
+    assert!(!refused);
+    assert!(not_used(&[("DATABASE_URL", "postgres://a")]).1);
+}
+
+#[test]
+fn the_example_names_what_is_taken_before_what_is_not_yet() {
+    let example = example::text();
+    let (file, url) = (
+        example.find("#jwks_file").unwrap(),
+        example.find("#jwks_url").unwrap(),
+    );
+    assert!(
+        file < url && example[file..url].contains("NOT YET"),
+        "{example}"
+    );
+}
+
+#[test]
 fn a_secret_is_taken_from_a_file_and_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");

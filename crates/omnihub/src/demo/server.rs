@@ -110,7 +110,8 @@ pub(crate) fn command() -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if name.starts_with("OMNIHUB_") || name == "API_HOST" || name == "API_PORT" {
+        let ours = ["API_HOST", "API_PORT", "DATABASE_URL"];
+        if name.starts_with("OMNIHUB_") || ours.contains(&&*name) {
             command.env_remove(&*name);
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use api::client::{Client, SubmitOptions, Submitted};
 use api::goals::{GoalSubmission, GoalView, Mode};
+use api::strict::{self, Refused};
 use clap::Args;
 use domain::goal::GoalStatus;
 use jiff::Timestamp;
@@ -85,11 +86,11 @@ impl Submit {
     }
 
     fn body(&self) -> Result<GoalSubmission> {
-        let parameters: Map<String, Value> = self
+        let parameters = self
             .parameters
             .iter()
-            .map(|(name, value)| (name.clone(), json_or_text(value)))
-            .collect();
+            .map(|(name, value)| Ok((name.clone(), json_or_text(name, value)?)))
+            .collect::<Result<Map<String, Value>>>()?;
         let tags: BTreeMap<_, _> = self.tags.iter().cloned().collect();
         Ok(GoalSubmission {
             user_intent: self.words.join(" "),
@@ -175,17 +176,9 @@ fn end(context: &Context, goal: &GoalView) -> Result<()> {
 }
 
 fn read_plan(path: &PathBuf) -> Result<Value> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("the plan {}", path.display()))?;
-    let plan = serde_json::from_str(&text);
-    plan.map_err(|error| {
-        Usage(format!(
-            "{}:{}: not JSON: {error}",
-            path.display(),
-            error.line()
-        ))
-        .into()
-    })
+    let text = std::fs::read(path).with_context(|| format!("the plan {}", path.display()))?;
+    strict::read_value(&text)
+        .map_err(|refused| Usage(format!("{}: {}", path.display(), why(&refused))).into())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -194,6 +187,24 @@ fn pair(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "it takes NAME=VALUE".to_owned())
 }
 
-fn json_or_text(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+/// JSON that the server would refuse is refused; what is no JSON is text.
+fn json_or_text(name: &str, text: &str) -> Result<Value> {
+    match strict::read_value(text.as_bytes()) {
+        Ok(value) => Ok(value),
+        Err(Refused::NotJson(_)) => Ok(Value::from(text)),
+        Err(refused) => Err(Usage(format!("--param {name}: {}", why(&refused))).into()),
+    }
+}
+
+fn why(refused: &Refused) -> String {
+    match refused {
+        Refused::NotJson(why) => format!("not JSON: {why}"),
+        Refused::Fields(errors) => {
+            let errors = errors
+                .iter()
+                .map(|wrong| format!("{:?} {}", wrong.pointer, wrong.reason));
+            errors.collect::<Vec<_>>().join("; ")
+        }
+        Refused::DuplicateKey(_) | Refused::TooDeep => refused.to_string(),
+    }
 }

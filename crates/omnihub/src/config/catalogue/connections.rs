@@ -11,7 +11,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Section {
         pattern: "auth.issuers[]",
         header: "[[auth.issuers]]",
-        meaning: "An issuer of tokens that are taken. One of jwks_url, jwks_file and hs256_secret names its keys.",
+        meaning: "An issuer of tokens that are taken. Either jwks_file or hs256_secret names its keys.",
     },
     Section {
         pattern: "databases.*",
@@ -74,9 +74,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("auth.issuers[].algorithms", Kind::Texts, "The algorithms taken: EdDSA, ES256, RS256 or HS256.")
         .example("[\"ES256\"]")
         .required(),
-    Setting::new("auth.issuers[].jwks_url", Kind::Text, "URL of its key set.")
-        .example("\"https://project.supabase.co/auth/v1/.well-known/jwks.json\""),
     Setting::new("auth.issuers[].jwks_file", Kind::Path, "File of its key set.").example("\"issuer.jwks.json\""),
+    Setting::new(
+        "auth.issuers[].jwks_url",
+        Kind::Text,
+        "URL of its key set. NOT YET: this version refuses to start with it; save the set and name it by jwks_file.",
+    )
+    .example("\"https://project.supabase.co/auth/v1/.well-known/jwks.json\""),
     Setting::new("auth.issuers[].hs256_secret", Kind::Text, "The shared secret of an HS256 issuer, at least 32 bytes.")
         .example("\"…\"")
         .secret(),
