@@ -3,6 +3,7 @@
 //! `read` takes a file apart and says line by line what is wrong; `check` tells whether its plan can work here;
 //! [`Playbooks`] finds the one that some words mean, exactly or not at all.
 
+mod misfit;
 mod reading;
 mod shape;
 mod twins;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use self::misfit::Misfit;
 pub use self::reading::{Match, Playbooks, Reading};
 use self::utterance::Utterance;
 use crate::goal::Limits;

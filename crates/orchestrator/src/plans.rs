@@ -11,7 +11,7 @@ use domain::goal::PlanSource;
 use domain::plan::Plan;
 use domain::plan::check::{CheckRequest, Checked, Parameters, check};
 use domain::plan::parse::{self, PlanError};
-use domain::playbook::{Match, Reading};
+use domain::playbook::{Match, Misfit, Reading};
 use domain::schema::Problem;
 use serde_json::{Value, json};
 
@@ -123,9 +123,12 @@ fn playbooks(app: &App, goal: &GoalSubmission) -> Result<Draft, ApiError> {
     let found = match app.playbooks.read_words(&goal.user_intent) {
         Reading::Match(found) => found,
         Reading::Ambiguous(found) => return Err(ambiguous(&found)),
-        Reading::None { nearest } => {
-            let detail =
-                "no playbook fits these words, no plan was given, and no model is configured";
+        Reading::None { nearest, misfits } => {
+            let detail = if misfits.is_empty() {
+                "no playbook fits these words, no plan was given, and no model is configured"
+            } else {
+                "a playbook has these words, but not with these values"
+            };
             let near = format!(
                 "nearest playbooks: {}",
                 if nearest.is_empty() {
@@ -134,7 +137,8 @@ fn playbooks(app: &App, goal: &GoalSubmission) -> Result<Draft, ApiError> {
                     nearest.join(", ")
                 }
             );
-            let errors = vec![FieldError::new("/user_intent", near)];
+            let mut errors: Vec<FieldError> = misfits.iter().flat_map(misfit).collect();
+            errors.push(FieldError::new("/user_intent", near));
             return Err(ApiError::new(Code::NoPlan, detail)
                 .with("nearest", nearest)
                 .with_errors(errors));
@@ -164,6 +168,15 @@ fn playbooks(app: &App, goal: &GoalSubmission) -> Result<Draft, ApiError> {
         plan,
         checked,
         errors,
+    })
+}
+
+/// What is wrong with the values that the words give.
+fn misfit(misfit: &Misfit) -> impl Iterator<Item = FieldError> {
+    misfit.problems.iter().map(|problem| {
+        let (name, pointer) = (&misfit.playbook, &problem.pointer);
+        let reason = format!("playbook {name:?}, parameters{pointer}: {}", problem.reason);
+        FieldError::new("/user_intent", reason)
     })
 }
 

@@ -88,6 +88,25 @@ async fn a_refused_plan_does_not_spend_the_trace_id_and_leaves_one_entry() {
 }
 
 #[tokio::test]
+async fn right_words_with_a_wrong_value_name_playbook_and_parameter() {
+    let sell = "name: sell\nutterances: [\"sell {jars} jars\"]\nparameters: { required: [jars], \
+                properties: { jars: { type: integer, minimum: 1 } } }\nplan: { steps: [ { id: a, tool: respond_to_user, input: { message: sold } } ] }\n";
+    let house = House::of(Plot {
+        playbooks: vec![sell],
+        ..Plot::default()
+    })
+    .await;
+    let refused = house
+        .post(&house.ana(), GOALS, json!({ "user_intent": "sell 0 jars" }))
+        .await;
+    insta::assert_snapshot!(refused.refusal(), @r#"
+    422 goal.no_plan
+      "/user_intent" playbook "sell", parameters/jars: must be at least 1
+      "/user_intent" nearest playbooks: sell
+    "#);
+}
+
+#[tokio::test]
 async fn two_readings_of_the_same_words_are_both_listed() {
     let twice = "name: other\nutterances: [\"greet {who}\"]\nparameters: { type: object, required: [who], \
                  properties: { who: { type: string, maxLength: 9 } } }\nplan: { steps: [ { id: a, tool: respond_to_user, input: { message: hi } } ] }\n";

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::utterance::{Search, Words, tokens};
-use super::{Playbook, PlaybookError, twins};
+use super::{Misfit, Playbook, PlaybookError, misfit, twins};
 use crate::goal::WORDS_CHARS_MAX;
 
 /// Work spent on one goal's words: enough to compare the longest ones 128 times with a schema, some milliseconds.
-const WORK_MAX: usize = 128 * WORDS_CHARS_MAX;
+pub(super) const WORK_MAX: usize = 128 * WORDS_CHARS_MAX;
 /// Most playbooks named as near.
 const NEAREST_MAX: usize = 3;
 
@@ -28,6 +28,8 @@ pub enum Reading<'a> {
     None {
         /// The names of the playbooks whose words are nearest, nearest first.
         nearest: Vec<String>,
+        /// The playbooks whose words these are, but with values that they do not allow.
+        misfits: Vec<Misfit>,
     },
 }
 
@@ -78,6 +80,7 @@ impl Playbooks {
         if words.chars().count() > WORDS_CHARS_MAX {
             return Reading::None {
                 nearest: Vec::new(),
+                misfits: Vec::new(),
             };
         }
         let words = Words::new(words);
@@ -110,6 +113,7 @@ impl Playbooks {
         match found.pop() {
             None => Reading::None {
                 nearest: self.nearest(words.text()),
+                misfits: misfit::find(&self.0, &words),
             },
             Some(only) if sure && found.is_empty() => Reading::Match(only),
             Some(last) => {

@@ -16,7 +16,7 @@ fn check_words(playbooks: &Playbooks, words: &str, expected: &str) {
             "either {}",
             found.iter().map(say).collect::<Vec<_>>().join(" or ")
         ),
-        Reading::None { nearest } => format!("nothing near {nearest:?}"),
+        Reading::None { nearest, .. } => format!("nothing near {nearest:?}"),
     };
     assert_eq!(reading, expected, "{words:?}");
 }
@@ -184,8 +184,64 @@ fn nothing_matched_names_the_nearest() {
         r#"nothing near ["book_flight", "cancel", "refund"]"#,
     );
     assert!(
-        matches!(shop.read_words(&"x".repeat(8_193)), Reading::None { nearest } if nearest.is_empty())
+        matches!(shop.read_words(&"x".repeat(8_193)), Reading::None { nearest, .. } if nearest.is_empty())
     );
+}
+
+#[test]
+fn right_words_with_a_value_that_is_not_allowed_say_what_is_wrong_with_it() {
+    let from = |least: u32| json!({"type": "integer", "minimum": least});
+    let name = json!({"type": "string", "maxLength": 9});
+    let jars = object(&["jars", "to"], json!({"jars": from(1), "to": name}));
+    let mut either = object(&[], json!({"a": from(3), "b": from(3)}));
+    either["oneOf"] = json!([{"required": ["a"]}, {"required": ["b"]}]);
+    let market = playbooks([
+        playbook(
+            "sell",
+            &["sell {jars} jars to {to}", "sell {to} {jars} jars"],
+            jars,
+        ),
+        playbook("swap", &["swap {a} for {b}"], either),
+    ]);
+    for (words, expected) in [
+        ("sell 0 jars to Ana", vec!["sell /jars must be at least 1"]),
+        (
+            "sell two jars to Ana",
+            vec!["sell /jars must be integer, not string"],
+        ),
+        ("Sell Ana 0 jars!", vec!["sell /jars must be at least 1"]),
+        // Of several readings the one that comes nearest.
+        (
+            "sell 3 jars to the man who sells jars to us",
+            vec!["sell /to must have at most 9 characters"],
+        ),
+        (
+            "swap 3 for 3",
+            vec!["swap  fits more than one of the forms of which exactly one is allowed"],
+        ),
+        (
+            "swap 1 for 2",
+            vec!["swap /a must be at least 3", "swap /b must be at least 3"],
+        ),
+        ("sell jars", vec![]),
+        ("buy 0 jars from Ana", vec![]),
+    ] {
+        let Reading::None { misfits, .. } = market.read_words(words) else {
+            panic!("{words:?} is read")
+        };
+        let line =
+            |of: &str, problem: &Problem| format!("{of} {} {}", problem.pointer, problem.reason);
+        let lines: Vec<String> = misfits
+            .iter()
+            .flat_map(|misfit| {
+                misfit
+                    .problems
+                    .iter()
+                    .map(|problem| line(&misfit.playbook, problem))
+            })
+            .collect();
+        assert_eq!(lines, expected, "{words:?}");
+    }
 }
 
 #[test]
