@@ -7,6 +7,7 @@ mod condition;
 mod mend;
 mod places;
 mod reason;
+mod slips;
 mod tools;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub(crate) use self::mend::References;
 pub use self::places::{TypeSet, types_at};
+pub(crate) use self::slips::slips;
 pub(crate) use self::tools::is_below;
 pub use self::tools::{ToolSchemaError, ToolSchemas};
 use crate::plan::reference;

@@ -6,7 +6,7 @@ use super::utterance::Utterance;
 use super::{PLAYBOOK_NAME_CHARS_MAX, Playbook, PlaybookError, Source, UTTERANCES_MAX, readable};
 use crate::plan::parse::parse;
 use crate::plan::reference::escape;
-use crate::schema::{Schema, TypeSet};
+use crate::schema::{Schema, TypeSet, slips};
 use crate::suggest::did_you_mean;
 
 const KEYS: [&str; 5] = ["name", "utterances", "parameters", "plan", "reply"];
@@ -132,6 +132,9 @@ impl Reader {
                 "parameters must be the JSON Schema of an object",
             );
             return None;
+        }
+        for slip in slips(&Value::Object(closed.clone())) {
+            self.add(format!("/parameters{}", slip.pointer), slip.reason);
         }
         closed.insert("type".into(), json!("object"));
         let written = Value::Object(closed.clone());

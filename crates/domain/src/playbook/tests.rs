@@ -271,6 +271,52 @@ fn parameters_must_be_the_schema_of_an_object() {
 }
 
 #[test]
+fn slips_in_the_schema_of_parameters_are_refused_at_their_line() {
+    let file = |sum: &str, more: &str| {
+        format!(
+            "name: pay\nutterances: [\"pay {{sum}}\"]\nparameters:\n  required: [sum]\n  {more}\n  properties:\n    sum:\n      {sum}\nplan: {{ steps: [ {{ id: a, tool: wait, input: {{ seconds: 1 }} }} ] }}\n"
+        )
+    };
+    let check = |sum: &str, expected: &str| {
+        check_file(
+            &file(sum, "title: Pay"),
+            &[&format!("book.yaml:8:{expected}")],
+        );
+    };
+    check(
+        "{ type: integer, minimun: 1 }",
+        "24: JSON Schema has no keyword \"minimun\"; did you mean \"minimum\"?",
+    );
+    check(
+        "{ type: string, format: e-mail }",
+        "23: there is no format \"e-mail\"; did you mean \"email\"?",
+    );
+    check(
+        "{ type: string, format: iban }",
+        "23: there is no format \"iban\"",
+    );
+    check(
+        "{ type: integer, minimum: 5, maximum: 3 }",
+        "24: minimum 5 and maximum 3 leave no value",
+    );
+    check(
+        "{ type: number, exclusiveMinimum: 1.5, maximum: 1.5 }",
+        "23: exclusiveMinimum 1.5 and maximum 1.5 leave no value",
+    );
+    check(
+        "{ anyOf: [ { type: integer }, { type: string, maxLenght: 3 } ] }",
+        "53: JSON Schema has no keyword \"maxLenght\"; did you mean \"maxLength\"?",
+    );
+    check_file(
+        &file("{ type: integer }", "requierd: [sum]"),
+        &["book.yaml:5:3: JSON Schema has no keyword \"requierd\"; did you mean \"required\"?"],
+    );
+    // What is said to people, examples and members called like no keyword are no slips.
+    let good = "{ type: integer, minimum: 3, maximum: 3, x-unit: euro, examples: [{ minimun: 1 }], not: { const: 9 } }";
+    check_file(&file(good, "$defs: { minimun: { format: iri } }"), &[]);
+}
+
+#[test]
 fn two_playbooks_with_one_name_are_refused() {
     let one = words::playbook(
         "refund",
