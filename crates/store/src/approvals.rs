@@ -16,11 +16,13 @@ use crate::readers::Reading;
 use crate::store::Store;
 use crate::tenants::{self, Range};
 
+mod check;
 mod follow;
 mod record;
 
 use record::{Record, find, reason_of, status_of};
 
+pub(crate) use check::check;
 pub(crate) use follow::{Decided, decide, follow_from, project};
 pub(crate) use record::APPROVALS;
 

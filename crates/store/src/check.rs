@@ -5,7 +5,9 @@ use std::path::Path;
 use domain::id::TenantId;
 use rusqlite::Connection;
 
+use crate::approvals::{self, APPROVALS};
 use crate::error::{Damage, Error};
+use crate::evidence::checkpoint::file;
 use crate::evidence::{self, verify};
 use crate::gate::Gate;
 use crate::goals::{self, GOALS, Record};
@@ -20,8 +22,9 @@ use crate::{DATABASE, connection, schema};
 /// Rows at the end of the journal that every start reads: what the last group before a crash can have held.
 const TAIL_ROWS: i64 = 512;
 
-/// Checks what is cheap: the journal's tail, the rows of open goals, and where the chains end.
-pub(crate) fn quick(conn: &Connection) -> Result<(), Error> {
+/// Checks what is cheap: the journal's tail, the rows of open goals, where the chains end, and that the newest signed
+/// checkpoints are held.
+pub(crate) fn quick(conn: &Connection, dir: &Path) -> Result<(), Error> {
     let mut statement = conn.prepare("SELECT * FROM journal ORDER BY id DESC LIMIT ?1")?;
     let mut rows = statement.query([TAIL_ROWS])?;
     while let Some(row) = rows.next()? {
@@ -39,7 +42,10 @@ pub(crate) fn quick(conn: &Connection) -> Result<(), Error> {
         TENANTS.check(row)?;
         evidence::head(conn, row.get(0)?)?;
     }
-    Ok(())
+    match file::damages(conn, dir)?.into_iter().next() {
+        Some((_, damage)) => Err(damage.into()),
+        None => Ok(()),
+    }
 }
 
 /// Reads everything in a data directory and names each damage; a server may be running. Blocks, for long on a large one.
@@ -74,6 +80,7 @@ pub fn check_full(dir: &Path) -> Result<Vec<Damage>, Error> {
         ),
         &mut damages,
     )?;
+    damages.extend(ownerless(&conn)?);
     damages.extend(verify::damages(&conn, dir)?);
     damages.dedup();
     Ok(damages)
@@ -118,6 +125,7 @@ fn all_goals(conn: &Connection, shared: &Shared, damages: &mut Vec<Damage>) -> R
     let mut statement = conn.prepare("SELECT * FROM goals ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut tenant: Option<(i64, TenantId)> = None;
+    let mut told = 0;
     collect(damages, || {
         while let Some(row) = rows.next()? {
             let number = tenants::tenant_of(row.get(0)?);
@@ -128,23 +136,52 @@ fn all_goals(conn: &Connection, shared: &Shared, damages: &mut Vec<Damage>) -> R
             let damage = goal(conn, shared, Record::read(row, &named));
             tenant = Some((number, named));
             match damage {
-                Ok(()) => {}
+                Ok(approvals) => told += approvals,
                 Err(Error::Damaged(damage)) => return Ok(Some(damage)),
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
-    })
+    })?;
+    let found: i64 = conn.query_row("SELECT count(*) FROM approvals", [], |row| row.get(0))?;
+    if damages.is_empty() && u64::try_from(found) != Ok(told) {
+        let reason = format!("there are {found}, and the journal tells of {told}");
+        damages.push(Damage::row(APPROVALS.name, "", reason));
+    }
+    Ok(())
 }
 
-fn goal(conn: &Connection, shared: &Shared, record: Result<Record, Error>) -> Result<(), Error> {
+/// Makes sure that a goal follows from its journal; returns how many approvals that tells of.
+fn goal(conn: &Connection, shared: &Shared, record: Result<Record, Error>) -> Result<u64, Error> {
     let record = record?;
     let saga = journal::saga(conn, shared, &record)?;
-    if saga.sequence() != record.sequence || saga.status().is_end() != record.finished_at.is_some()
-    {
+    let owner = saga.acceptance().map(|acceptance| &acceptance.owner);
+    let follows = saga.sequence() == record.sequence
+        && saga.status() == record.status
+        && saga.status().is_end() == record.finished_at.is_some()
+        && owner == Some(&record.owner);
+    if !follows {
         return Err(
             Damage::row(GOALS.name, record.id, "it does not follow from its journal").into(),
         );
     }
-    Ok(())
+    approvals::check(conn, shared, &record)
+}
+
+/// Names events whose goal is gone.
+fn ownerless(conn: &Connection) -> Result<Vec<Damage>, Error> {
+    let sql = "SELECT min(id), goal FROM journal WHERE NOT EXISTS (SELECT 1 FROM goals WHERE goals.id = journal.goal)
+        GROUP BY goal";
+    let mut statement = conn.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut damages = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, goal): (i64, i64) = (row.get(0)?, row.get(1)?);
+        damages.push(Damage::row(
+            JOURNAL.name,
+            id,
+            format!("its goal {goal} is missing"),
+        ));
+    }
+    Ok(damages)
 }

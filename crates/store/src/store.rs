@@ -95,7 +95,7 @@ impl Store {
         }
         let installation = Installation::open(&conn, &config.dir)?;
         keys::sync_dir(&config.dir)?;
-        check::quick(&conn)?;
+        check::quick(&conn, &config.dir)?;
         let state = State::read(&conn)?;
         let own = connection::open_writer(&path, durable)?;
         let copier = Copier::start(&mut conn, own, config.proof.log_pages.unwrap_or(LOG_PAGES))?;

@@ -17,7 +17,7 @@ pub(crate) const TENANTS: Table = Table {
 };
 
 /// Bits of a row's number that count within its tenant: a million million rows.
-const SERIAL_BITS: u32 = 40;
+pub(crate) const SERIAL_BITS: u32 = 40;
 /// The largest serial.
 const SERIAL_MAX: i64 = (1 << SERIAL_BITS) - 1;
 /// The largest tenant number; the row numbers of SQLite have 63 bits.

@@ -177,6 +177,92 @@ fn a_start_looks_at_the_tail_and_at_open_goals() {
     }
 }
 
+/// What opening says, what verifying says of the chains that are not proved, and what a full check names first.
+fn looked_at(dir: &TempDir) -> [String; 3] {
+    let opened = Store::open(StoreConfig::new(dir.path()));
+    let opened = opened.map_or_else(|error| error.to_string(), |_| "opened".to_owned());
+    let verified = match store::verify(dir.path(), &store::VerifyOptions::default()) {
+        Ok(chains) => {
+            let unproven = |chain: store::Verified| match chain.result {
+                Ok(_) => None,
+                Err(unproven) => Some(format!("{}: {unproven}", chain.chain)),
+            };
+            let unproven: Vec<_> = chains.into_iter().filter_map(unproven).collect();
+            unproven.join("; ")
+        }
+        Err(error) => error.to_string(),
+    };
+    let damages = store::check_full(dir.path()).unwrap();
+    let damage = damages.first().map(ToString::to_string);
+    [opened, verified, damage.unwrap_or_default()]
+}
+
+#[test]
+fn an_older_database_than_its_checkpoints_is_not_taken_for_the_newest() {
+    let dir = full();
+    let database = dir.path().join("omnihub.db");
+    let older = std::fs::read(&database).unwrap();
+    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    runtime.block_on(async {
+        let chain = store::Chain::Tenant(tenant("acme"));
+        let draft = audit::Draft::new(audit::Action::AUTH_FAILED, "nobody", "token", "t");
+        store.append_evidence(&chain, vec![draft]).await.unwrap();
+        store.checkpoint(&chain).await.unwrap();
+    });
+    drop(store);
+    assert_eq!(looked_at(&dir), ["opened", "", ""]);
+
+    std::fs::write(&database, older).unwrap();
+
+    let [opened, verified, damage] = looked_at(&dir);
+    let named = "checkpoints/acme.checkpoint: ";
+    assert!(
+        opened.contains(named) && opened.contains("older than its checkpoints"),
+        "{opened}"
+    );
+    assert!(verified.starts_with("acme: "), "{verified}");
+    assert!(damage.starts_with(named), "{damage}");
+}
+
+#[test]
+fn rows_that_were_removed_are_missed() {
+    let cases = [
+        (
+            "DELETE FROM tenants WHERE name = 'acme'",
+            ["", "is of a tenant that the store does not have", ""],
+        ),
+        (
+            "DELETE FROM tenants WHERE name = 'acme'; DELETE FROM goals; DELETE FROM audit WHERE id >= 1 << 40;
+             DELETE FROM chains WHERE tenant > 0; DELETE FROM checkpoints WHERE id >= 1 << 40",
+            ["checkpoints/acme.checkpoint", "acme: checkpoints/acme.checkpoint", "the journal tells of 0"],
+        ),
+        (
+            "DELETE FROM goals WHERE goal = 'goal-open'",
+            ["opened", "", "is missing"],
+        ),
+        (
+            "DELETE FROM approvals WHERE id = (SELECT max(id) FROM approvals)",
+            ["opened", "", "is missing"],
+        ),
+        (
+            "INSERT INTO approvals SELECT id + 1, tenant, approval || 'x', goal, step, item, digest, reason, requested_at,
+             requested_held, expires_in_seconds, status, decided_by, decided_at, checksum FROM approvals
+             ORDER BY id DESC LIMIT 1",
+            ["opened", "", "its checksum is wrong"],
+        ),
+    ];
+    for (edit, expected) in cases {
+        let dir = full();
+        connect(&dir).execute_batch(edit).unwrap();
+        let found = looked_at(&dir);
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{edit}: {found}");
+        }
+    }
+}
+
 #[test]
 fn damage_in_the_log_is_told_from_a_torn_end() {
     let frame = |number: usize| 32 + (number - 1) * (24 + 4_096);

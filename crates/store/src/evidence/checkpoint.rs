@@ -3,19 +3,18 @@
 //! The file holds the newest one and is replaced whole; whoever copies it elsewhere can prove a rewritten chain.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{CHAINS, stored_head};
 use crate::error::{Damage, Error};
-use crate::shared::Shared;
+use crate::fault;
 use crate::store::Store;
 use crate::table::{Table, integer, text};
 use crate::tenants::{self, Chain, Range, serial};
 use crate::writer::Writing;
-use crate::{fault, keys};
+
+pub(crate) mod file;
 
 /// The table of checkpoints.
 pub(crate) const CHECKPOINTS: Table = Table {
@@ -62,7 +61,7 @@ impl Store {
         let (signed, new) = signed.await?;
         let (store, checkpoint) = (self.clone(), signed.clone());
         let written =
-            tokio::task::spawn_blocking(move || write_file(store.shared(), &checkpoint)).await;
+            tokio::task::spawn_blocking(move || file::write(store.shared(), &checkpoint)).await;
         written.map_err(|_| Error::Closed)??;
         if new {
             untold.insert(chain.as_str().to_owned(), signed.clone());
@@ -113,6 +112,7 @@ fn sign(writing: &mut Writing<'_>, chain: Chain) -> Result<(SignedCheckpoint, bo
     Ok((SignedCheckpoint { chain, size, note }, true))
 }
 
+/// Reads the checkpoint of a row.
 fn find(conn: &Connection, row: i64) -> Result<Option<String>, Error> {
     let mut statement = conn.prepare_cached("SELECT * FROM checkpoints WHERE id = ?1")?;
     let mut rows = statement.query([row])?;
@@ -167,28 +167,4 @@ fn due(conn: &Connection) -> Result<Vec<Chain>, Error> {
         }
     }
     Ok(chains)
-}
-
-fn write_file(shared: &Shared, signed: &SignedCheckpoint) -> Result<(), Error> {
-    let dir = shared.dir.join("checkpoints");
-    let path = dir.join(format!("{}.checkpoint", signed.chain));
-    if fs::read(&path).is_ok_and(|old| old == signed.note.as_bytes()) {
-        return Ok(());
-    }
-    let draft = dir.join(format!("{}.new", signed.chain));
-    remove_old(&draft)?;
-    fault::hit("checkpoint.file");
-    keys::write_synced(&draft, signed.note.as_bytes())?;
-    fs::rename(&draft, &path).map_err(Error::file("replace", &path))?;
-    keys::sync_dir(&dir)
-}
-
-/// Removes what a crash may have left.
-fn remove_old(draft: &Path) -> Result<(), Error> {
-    match fs::remove_file(draft) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", draft)(error))
-        }
-        _ => Ok(()),
-    }
 }

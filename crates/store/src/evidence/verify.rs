@@ -12,10 +12,10 @@ use audit::{
 };
 use rusqlite::Connection;
 
-use super::checkpoint::stored;
+use super::checkpoint::{file, stored};
 use super::{CHAINS, Stored, stored_head};
 use crate::error::{Damage, Error};
-use crate::tenants::{Chain, Range, TENANTS};
+use crate::tenants::{Chain, Range, SERIAL_BITS, TENANTS};
 use crate::{DATABASE, connection, installation, schema};
 
 /// Stored checkpoints of a chain that it is held against: the newest, and others spread over its life.
@@ -85,6 +85,10 @@ pub fn verify(dir: &Path, options: &VerifyOptions) -> Result<Vec<Verified>, Erro
     schema::check_version(&conn, &path)?;
     let (installation, own_key) = installation::public(&conn, dir)?;
     let mut verified = Vec::new();
+    if let Some(orphan) = orphans(&conn)?.into_iter().next() {
+        return Err(orphan.into());
+    }
+    let mut unheld = file::damages(&conn, dir)?;
     for (number, chain) in chains(&conn)? {
         if options.chain.as_ref().is_some_and(|only| *only != chain) {
             continue;
@@ -94,7 +98,9 @@ pub fn verify(dir: &Path, options: &VerifyOptions) -> Result<Vec<Verified>, Erro
             chain: &chain,
             installation: &installation,
             own_key: &own_key,
+            newest: file::read(dir, &chain)?,
         };
+        unheld.retain(|(of, _)| *of != chain);
         let result = match held.verify(&conn, options) {
             Ok(result) => result,
             Err(Error::Damaged(damage)) => Err(Unproven::Damaged(damage)),
@@ -102,19 +108,31 @@ pub fn verify(dir: &Path, options: &VerifyOptions) -> Result<Vec<Verified>, Erro
         };
         verified.push(Verified { chain, result });
     }
+    // A chain that only a checkpoint's file speaks of.
+    unheld.retain(|(of, _)| options.chain.as_ref().is_none_or(|only| only == of));
+    verified.extend(unheld.into_iter().map(|(chain, damage)| Verified {
+        chain,
+        result: Err(Unproven::Damaged(damage)),
+    }));
     Ok(verified)
 }
 
 /// Verifies a connection's evidence against itself alone.
 pub(crate) fn damages(conn: &Connection, dir: &Path) -> Result<Vec<Damage>, Error> {
     let (installation, own_key) = installation::public(conn, dir)?;
-    let mut damages = Vec::new();
+    let mut damages = orphans(conn)?;
+    damages.extend(
+        file::damages(conn, dir)?
+            .into_iter()
+            .map(|(_, damage)| damage),
+    );
     for (number, chain) in chains(conn)? {
         let held = Held {
             number,
             chain: &chain,
             installation: &installation,
             own_key: &own_key,
+            newest: None,
         };
         match held.verify(conn, &VerifyOptions::default()) {
             Ok(Ok(_)) => {}
@@ -146,6 +164,40 @@ fn chains(conn: &Connection) -> Result<Vec<(i64, Chain)>, Error> {
     Ok(chains)
 }
 
+/// Names the tables that hold rows of a tenant that the store does not have.
+fn orphans(conn: &Connection) -> Result<Vec<Damage>, Error> {
+    let known: Vec<i64> = chains(conn)?
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
+    let mut damages = Vec::new();
+    for (table, key, shift) in [
+        ("goals", "id", SERIAL_BITS),
+        ("audit", "id", SERIAL_BITS),
+        ("checkpoints", "id", SERIAL_BITS),
+        ("chains", "tenant", 0),
+    ] {
+        let sql = format!("SELECT min({key}) FROM {table} WHERE {key} >= ?1");
+        let mut statement = conn.prepare(&sql)?;
+        let mut next = 0;
+        // From tenant to tenant, whatever their rows.
+        while let Some(row) =
+            statement.query_row([next << shift], |row| row.get::<_, Option<i64>>(0))?
+        {
+            let number = row >> shift;
+            if !known.contains(&number) {
+                damages.push(Damage::row(
+                    table,
+                    row,
+                    "it is of a tenant that the store does not have",
+                ));
+            }
+            next = number + 1;
+        }
+    }
+    Ok(damages)
+}
+
 /// Whether there are entries past the end of their chain.
 fn beyond(conn: &Connection, tenant: i64, size: u64) -> Result<bool, Error> {
     let rows = Range::of(tenant);
@@ -159,6 +211,8 @@ struct Held<'a> {
     chain: &'a Chain,
     installation: &'a str,
     own_key: &'a VerifierKey,
+    /// The checkpoint in the chain's file, read before the database.
+    newest: Option<String>,
 }
 
 impl Held<'_> {
@@ -208,10 +262,13 @@ impl Held<'_> {
     ) -> Result<Expectations, Error> {
         let origin = audit::origin(self.installation, self.chain.as_str());
         let notes = stored(conn, self.number, CHECKPOINTS_MAX)?;
-        let own = notes.into_iter().map(|signed| Since {
-            signed,
-            source: Source::Store,
-        });
+        let own = notes
+            .into_iter()
+            .chain(self.newest.clone())
+            .map(|signed| Since {
+                signed,
+                source: Source::Store,
+            });
         let outside = options.since.iter().filter(|signed| {
             Checkpoint::read_unverified(signed)
                 .is_ok_and(|(checkpoint, _)| checkpoint.origin == origin)
