@@ -55,6 +55,23 @@ async fn a_wait_that_is_over_when_it_begins_ends_at_once() {
 }
 
 #[tokio::test]
+async fn a_goal_that_has_ended_waits_for_no_time() {
+    let world = World::new().await;
+    let wait = json!([{ "id": "a", "tool": "wait", "input": { "seconds": 3600 } }]);
+    world.submit("g", wait).await;
+    world
+        .until_engine(|world| world.engine.health().timers == 1)
+        .await;
+
+    world.wish("g", Wish::CancelGoal { emergency: false }).await;
+
+    world.until_status("g", GoalStatus::Cancelled).await;
+    world
+        .until_engine(|world| world.engine.health().timers == 0)
+        .await;
+}
+
+#[tokio::test]
 async fn who_waits_is_told_the_goal_as_the_journal_has_it() {
     let world = World::new().await;
     let mut failing = chain();

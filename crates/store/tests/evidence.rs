@@ -301,6 +301,27 @@ async fn a_running_store_is_verified_beside_its_server() {
     );
 }
 
+#[tokio::test]
+async fn a_key_proves_nothing_where_nothing_is_signed() {
+    let (dir, store) = store_with_evidence().await;
+    let options = VerifyOptions {
+        chain: Some(acme()),
+        key: Some(store.verifier_key().clone()),
+        ..VerifyOptions::default()
+    };
+    let verify = || {
+        store::verify(dir.path(), &options)
+            .unwrap()
+            .remove(0)
+            .result
+    };
+    assert_eq!(verify().unwrap_err(), store::Unproven::Unsigned);
+
+    store.checkpoint_due().await.unwrap();
+
+    assert!(verify().unwrap().signature_checked);
+}
+
 /// Edits the closed store by hand, as somebody who owns the file could.
 async fn edited(edit: &str) -> Result<audit::Report, String> {
     let (dir, store) = store_with_evidence().await;

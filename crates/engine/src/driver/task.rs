@@ -214,10 +214,12 @@ impl Engine {
         } else {
             turned.wake_at
         };
-        self.shared.seats.stand_up(seat)?;
-        if let Some(at) = wake_at {
-            self.shared.timers.set(goal, at);
+        // Before the seat is given up, so that whoever has it next is not overruled.
+        match wake_at {
+            Some(at) => self.shared.timers.set(goal, at),
+            None => self.shared.timers.clear(&goal),
         }
+        self.shared.seats.stand_up(seat)?;
         self.shared.stood_up.notify_one();
         Ok(())
     }

@@ -47,6 +47,14 @@ impl Timers {
         }
     }
 
+    /// Forgets the goal's time.
+    pub(super) fn clear(&self, goal: &GoalRef) {
+        let mut state = self.state();
+        if let Some(at) = state.by_goal.remove(goal) {
+            state.by_time.remove(&(at, goal.clone()));
+        }
+    }
+
     /// Takes the goals whose time has come, and says how long to sleep for the next.
     fn due(&self, now: Timestamp) -> (Vec<GoalRef>, Duration) {
         let mut state = self.state();

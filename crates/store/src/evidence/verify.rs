@@ -52,6 +52,8 @@ pub enum Unproven {
     Damaged(Damage),
     /// A checkpoint that it is held against is not signed as it has to be.
     Checkpoint(CheckpointError),
+    /// A key was given, and nothing of the chain is signed.
+    Unsigned,
 }
 
 impl fmt::Display for Unproven {
@@ -60,6 +62,9 @@ impl fmt::Display for Unproven {
             Self::Fault(fault) => fault.fmt(f),
             Self::Damaged(damage) => damage.fmt(f),
             Self::Checkpoint(error) => write!(f, "checkpoint: {error}"),
+            Self::Unsigned => f.write_str(
+                "nothing of it is signed, so the key proves nothing; a server signs each chain that grew every 30 s",
+            ),
         }
     }
 }
@@ -250,6 +255,9 @@ impl Held<'_> {
                 index: report.entries,
                 reason: Reason::Cut { size },
             })),
+            Ok(report) if options.key.is_some() && !report.signature_checked => {
+                Err(Unproven::Unsigned)
+            }
             Ok(report) => Ok(report),
             Err(fault) => Err(Unproven::Fault(fault)),
         })
