@@ -119,12 +119,31 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Problems> {
 }
 
 impl Loaded {
-    /// What a component finds wrong with a value when it opens, at the place where the value was set.
+    /// The same where several settings are wrong together: at the first of them that was set.
+    pub(crate) fn blame_first(&self, keys: &[&str], what: impl std::fmt::Display) -> Problems {
+        let set = |key: &&&str| {
+            self.layers
+                .leaves()
+                .any(|(at, leaf)| *at == Key::parse(key) && leaf.origin != Origin::Default)
+        };
+        let key = keys.iter().find(set).or(keys.first());
+        self.blame(key.copied().unwrap_or_default(), what)
+    }
+
+    /// What a component finds wrong with a value when it opens, at the place where the value was set, or with the place
+    /// where it can be.
     pub(crate) fn blame(&self, key: &str, what: impl std::fmt::Display) -> Problems {
-        Problems(vec![Problem::new(
-            &self.layers.origin(&Key::parse(key)),
-            what.to_string(),
-        )])
+        let origin = self.layers.origin(&Key::parse(key));
+        let what = match (&origin, &self.file) {
+            (Origin::Default, Some(file)) => {
+                format!("{what}; nobody has set `{key}`, {} can", file.display())
+            }
+            (Origin::Default, None) => {
+                format!("{what}; nobody has set `{key}`, a settings file {FILE} can")
+            }
+            _ => what.to_string(),
+        };
+        Problems(vec![Problem::new(&origin, what)])
     }
 }
 

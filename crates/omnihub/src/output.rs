@@ -15,6 +15,8 @@ const COLUMN_CHARS_MAX: usize = 60;
 pub(crate) struct Output {
     json: bool,
     colours: bool,
+    /// Whether a person sees it in a window of some width.
+    terminal: bool,
 }
 
 /// What a colour says.
@@ -40,6 +42,7 @@ impl Output {
         Self {
             json,
             colours: !json && !refused && !dumb && io::stdout().is_terminal(),
+            terminal: io::stdout().is_terminal(),
         }
     }
 
@@ -49,6 +52,7 @@ impl Output {
         Self {
             json: false,
             colours: false,
+            terminal: false,
         }
     }
 
@@ -102,7 +106,14 @@ impl Output {
             .set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(header.map(str::to_uppercase));
         for row in rows {
-            table.add_row(row.map(|text| short(&text)));
+            // What a pipe takes somebody may look for.
+            table.add_row(row.map(|text| {
+                if self.terminal {
+                    short(&text)
+                } else {
+                    one_line(&text)
+                }
+            }));
         }
         for (at, line) in table.lines().enumerate() {
             let line = line.trim_end();
@@ -163,15 +174,19 @@ pub(crate) fn tone(status: GoalStatus) -> Tone {
 
 /// A text cut to the width of a column, on one line and without control characters.
 pub(crate) fn short(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|char| if char.is_control() { ' ' } else { char })
-        .collect();
+    let clean = one_line(text);
     if clean.chars().count() <= COLUMN_CHARS_MAX {
         return clean;
     }
     let cut: String = clean.chars().take(COLUMN_CHARS_MAX - 1).collect();
     format!("{cut}…")
+}
+
+/// A text on one line and without control characters.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect()
 }
 
 /// A text that cannot move the cursor or colour the terminal, whatever somebody put into it.

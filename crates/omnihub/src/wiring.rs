@@ -29,6 +29,7 @@ use crate::prove::Sabotage;
 
 pub(crate) use self::parts::{
     BrokenPlaybooks, check_playbooks, open_agent, open_agent_with, playbook_files, read_playbooks,
+    told_playbook,
 };
 
 /// Threads for calls that block, beside the store's own: names are resolved on them.
@@ -68,7 +69,7 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
     settings
         .auth
         .check_listen(address.ip())
-        .map_err(|error| loaded.blame("auth.development", error))?;
+        .map_err(|error| loaded.blame_first(&["auth.development", "api.host"], error))?;
     let store = parts::open_store(loaded, sabotage).await?;
     let agent = Arc::new(open_agent(loaded)?);
     let notifier = agent

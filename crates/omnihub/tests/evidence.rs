@@ -91,6 +91,32 @@ fn whatever_was_done_to_an_export_the_first_bad_index_is_named() {
 }
 
 #[test]
+fn evidence_without_a_checkpoint_says_so_and_asks_for_no_key() {
+    let (world, server, _receiver) = exported();
+    let text = std::fs::read_to_string(world.path("audit.jsonl")).unwrap();
+    let (entries, _) = text.trim_end().rsplit_once('\n').unwrap();
+    world.write("open.jsonl", &format!("{entries}\n"));
+    let open = ["audit", "verify", "open.jsonl", "--no-checkpoint"];
+    let found = world.run(&open).good();
+    assert!(found.contains("its end may be missing"), "{found}");
+    drop(server);
+
+    let receiver = Receiver::start();
+    let young = shop(&receiver);
+    let server = young.serve();
+    server.json(&young, &["goal", "submit", "refund order A-1042", "--wait"]);
+    server.kill();
+    let key = young.run(&["audit", "key"]).good();
+    let found = young.run(&["audit", "verify"]).good();
+    assert!(
+        found.contains("no checkpoint is signed yet") && !found.contains("--key"),
+        "{found}"
+    );
+    let by_key = young.run(&["audit", "verify", "--key", key.trim()]);
+    assert!(!by_key.stdout.contains("--key"), "{by_key:?}");
+}
+
+#[test]
 fn another_key_is_noticed() {
     let (world, _server, _receiver) = exported();
     let (other, _other_server, _other_receiver) = exported();

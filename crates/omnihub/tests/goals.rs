@@ -49,6 +49,21 @@ fn a_goal_in_plain_words_is_done_once_another_person_has_granted_it() {
 }
 
 #[test]
+fn a_table_that_is_piped_holds_whole_texts() {
+    let receiver = Receiver::start();
+    let world = shop(&receiver);
+    let words = format!("refund {} {{code}}", "the order ".repeat(9).trim());
+    let book = std::fs::read_to_string(world.path("books/refund.yaml")).unwrap();
+    world.write(
+        "books/refund.yaml",
+        &book.replace("refund order {code}", &words),
+    );
+    let server = world.serve();
+    let listed = server.run(&world, &["playbook", "list"]).good();
+    assert!(listed.contains(&words) && !listed.contains('…'), "{listed}");
+}
+
+#[test]
 fn what_was_done_is_undone_newest_first_when_a_person_refuses() {
     let receiver = Receiver::start();
     let world = shop(&receiver);

@@ -17,6 +17,7 @@ fn a_broken_playbook_stops_the_start_with_file_and_line() {
         assert_eq!(ran.code, 1);
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert!(said.contains("DIR/books/broken.yaml:"), "{said}");
+        assert!(said.contains(" (/"), "{said}");
         assert!(!said.contains("refund.yaml"), "{said}");
     }
     let json = world.run(&["playbook", "check", "--json"]).json();
@@ -149,11 +150,59 @@ fn the_development_issuer_stays_on_loopback_unless_told_so_in_words() {
         ran.stderr.contains("development_beyond_loopback"),
         "{ran:?}"
     );
+    world.write("omnihub.toml", "[api]\nhost = \"0.0.0.0\"\n");
+    let ran = world.run(&["serve", "--port", "0"]);
+    assert!(
+        ran.stderr
+            .starts_with("error: DIR/omnihub.toml:2: auth.development is on"),
+        "{ran:?}"
+    );
     world.write(
         "omnihub.toml",
         "[api]\nhost = \"0.0.0.0\"\n[auth]\ndevelopment_beyond_loopback = true\n",
     );
     assert_eq!(world.serve().stop(), 0);
+}
+
+#[test]
+fn a_refusal_names_where_a_setting_that_nobody_has_set_belongs() {
+    let receiver = Receiver::start();
+    let world = shop(&receiver);
+    let database = Connection::open(world.path("laden.db")).unwrap();
+    database
+        .execute_batch("CREATE TABLE omnihub_effects (id)")
+        .unwrap();
+    let ran = world.run(&["serve", "--port", "0"]);
+    assert!(
+        ran.stderr
+            .starts_with("error: DIR/omnihub.toml:5: databases.laden.effects_table: "),
+        "{ran:?}"
+    );
+    let world = World::new("");
+    world.write("omnihub-data/outbox", "in the way");
+    let ran = world.run(&["serve", "--port", "0"]);
+    assert!(
+        ran.stderr.starts_with(
+            "error: email.smtp: is absent, and the outbox DIR/omnihub-data/outbox cannot be made"
+        ) && ran
+            .stderr
+            .contains("nobody has set `email.smtp`, DIR/omnihub.toml can"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_database_that_somebody_locked_stops_the_start_with_what_to_do() {
+    let receiver = Receiver::start();
+    let world = shop(&receiver);
+    let stranger = Connection::open(world.path("laden.db")).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ran = world.run(&["serve", "--port", "0"]);
+    assert!(
+        ran.stderr.starts_with("error: DIR/omnihub.toml:5: ")
+            && ran.stderr.contains("end what holds its lock"),
+        "{ran:?}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::file::OpenedFile;
 use super::table::Table;
@@ -90,7 +90,7 @@ pub(super) fn open(name: &str, config: &DatabaseConfig) -> Result<Opened, OpenEr
     };
     if !path.is_file() {
         return Err(fail(format!(
-            "there is no file {}; a database is never created",
+            "there is no file {}; a database is never created: make it, or mend the path",
             path.display()
         )));
     }
@@ -134,7 +134,19 @@ pub(super) fn open(name: &str, config: &DatabaseConfig) -> Result<Opened, OpenEr
 }
 
 pub(super) fn said(path: &Path, error: &rusqlite::Error) -> String {
-    format!("{} cannot be used: {error}", path.display())
+    let remedy = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "; end what holds its lock, then start again"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "; let this user read and write it and its folder"
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            "; name a SQLite database, or bring it back from a copy"
+        }
+        _ => "",
+    };
+    format!("{} cannot be used: {error}{remedy}", path.display())
 }
 
 /// A connection on which a commit is on the disk when it returns.

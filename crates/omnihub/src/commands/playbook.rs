@@ -129,7 +129,7 @@ fn tell(context: &Context, BrokenPlaybooks(errors): &BrokenPlaybooks) -> Result<
         return Ok(output.json(&json!({ "valid": false, "errors": errors }))?);
     }
     for error in errors {
-        output.line(error.to_string())?;
+        output.line(wiring::told_playbook(error))?;
     }
     Ok(())
 }

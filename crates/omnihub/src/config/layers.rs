@@ -48,10 +48,11 @@ impl Layers {
         self.tables.keys()
     }
 
-    /// Where the value of a key, or the nearest table above it, comes from.
+    /// Where the value of a key, or else the nearest table above it, was set.
     pub(crate) fn origin(&self, key: &Key) -> Origin {
-        if let Some(leaf) = self.leaves.get(key) {
-            return leaf.origin.clone();
+        let leaf = self.leaves.get(key).map(|leaf| &leaf.origin);
+        if let Some(origin) = leaf.filter(|origin| **origin != Origin::Default) {
+            return origin.clone();
         }
         let mut key = key.clone();
         loop {

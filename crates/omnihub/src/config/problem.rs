@@ -29,7 +29,11 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.origin, self.what)
+        match &self.origin {
+            // There is no place to name.
+            Origin::Default => write!(f, "{}", self.what),
+            origin => write!(f, "{origin}: {}", self.what),
+        }
     }
 }
 

@@ -29,9 +29,17 @@ pub(crate) struct BrokenPlaybooks(pub Vec<PlaybookError>);
 fn lines(errors: &[PlaybookError]) -> String {
     errors
         .iter()
-        .map(ToString::to_string)
+        .map(told_playbook)
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// One line about a playbook's error: file, line and reason, then the place as programs name it.
+pub(crate) fn told_playbook(error: &PlaybookError) -> String {
+    match error.pointer.as_deref() {
+        None | Some("") => error.to_string(),
+        Some(pointer) => format!("{error} ({pointer})"),
+    }
 }
 
 fn store_config(settings: &Settings) -> StoreConfig {

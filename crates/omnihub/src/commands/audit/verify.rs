@@ -43,6 +43,8 @@ pub(crate) struct Verify {
 /// What was found of one chain.
 struct Found {
     name: String,
+    /// Whether it is an export, to which nothing is added any more.
+    export: bool,
     result: Result<Report, (Option<u64>, String)>,
 }
 
@@ -128,6 +130,7 @@ impl Verify {
             });
             Found {
                 name: chain.to_string(),
+                export: false,
                 result,
             }
         };
@@ -169,7 +172,11 @@ impl Verify {
                 .map_err(|fault| told(&fault)),
             Err(error) => Err((None, format!("checkpoint: {error}"))),
         };
-        Ok(Found { name, result })
+        Ok(Found {
+            name,
+            export: true,
+            result,
+        })
     }
 }
 
@@ -242,27 +249,46 @@ fn tell(output: Output, found: &[Found]) -> Result<()> {
             &json!({ "valid": found.iter().all(|found| found.result.is_ok()), "chains": chains }),
         )?);
     }
-    for Found { name, result } in found {
+    for Found {
+        name,
+        export,
+        result,
+    } in found
+    {
         match result {
             Err((_, reason)) if found.len() == 1 => output.line(output.paint(Tone::Bad, reason))?,
             Err((_, reason)) => {
                 output.line(output.paint(Tone::Bad, &format!("{name}: {reason}")))?
             }
             Ok(report) => {
-                let key = report.key_name.as_deref().unwrap_or("no key");
+                let signed = match &report.key_name {
+                    Some(key) => format!("key {key}"),
+                    None if *export => "no checkpoint".to_owned(),
+                    None => "no checkpoint is signed yet".to_owned(),
+                };
                 let line = format!(
-                    "{name}: {} entries, root {}, key {key}",
+                    "{name}: {} entries, root {}, {signed}",
                     report.entries, report.root
                 );
                 output.line(output.paint(Tone::Good, &line))?;
-                output.line(output.paint(Tone::Faint, &format!("  {}", by_whose_word(report))))?;
+                output.line(output.paint(
+                    Tone::Faint,
+                    &format!("  {}", by_whose_word(report, *export)),
+                ))?;
             }
         }
     }
     Ok(())
 }
 
-fn by_whose_word(report: &Report) -> String {
+fn by_whose_word(report: &Report, export: bool) -> String {
+    if report.key_name.is_none() {
+        let why = match export {
+            true => "without a checkpoint its end may be missing",
+            false => "a server signs the first checkpoint within a minute",
+        };
+        return format!("checked against itself only, no signature: {why}");
+    }
     let uncovered = report.entries.saturating_sub(report.covered);
     let tail = match uncovered {
         0 => String::new(),
@@ -289,7 +315,7 @@ fn by_whose_word(report: &Report) -> String {
     format!("{word}{tail}")
 }
 
-fn as_json(Found { name, result }: &Found) -> Value {
+fn as_json(Found { name, result, .. }: &Found) -> Value {
     match result {
         Ok(report) => json!({
             "chain": name, "valid": true, "entries": report.entries, "root": report.root.to_string(),
