@@ -149,7 +149,18 @@ async fn a_step_that_fails_for_good_undoes_what_was_done() {
         "started_at": "[time]",
         "state": "compensated",
         "summary": "call_webhook done and made good",
-        "tool": "call_webhook"
+        "tool": "call_webhook",
+        "undo": {
+          "attempts": 1,
+          "input": {
+            "method": "DELETE",
+            "payload": {
+              "undo": "first"
+            },
+            "url": "http://127.0.0.1:9/never"
+          },
+          "tool": "call_webhook"
+        }
       },
       {
         "attempts": 1,

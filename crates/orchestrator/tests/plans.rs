@@ -215,6 +215,10 @@ async fn words_without_a_plan_are_an_answer_too() {
       "errors": [
         {
           "pointer": "/user_intent",
+          "reason": "playbook \"mail\", parameters/email: is no valid email"
+        },
+        {
+          "pointer": "/user_intent",
           "reason": "nearest playbooks: mail, greet"
         }
       ],
