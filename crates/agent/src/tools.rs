@@ -47,6 +47,9 @@ impl Web<'_> {
     }
 }
 
+/// What every URL that may be asked for begins with. In the schemas, so that a plan with another is refused.
+const URL_PATTERN: &str = "^[Hh][Tt][Tt][Pp][Ss]?:";
+
 /// What every tool but the record tools declares.
 pub(crate) fn specs(outbound: &Outbound) -> Vec<ToolSpec> {
     vec![

@@ -102,6 +102,40 @@ async fn every_input_is_checked_and_no_tool_runs_that_is_not_one() {
     );
 }
 
+#[test]
+fn what_no_attempt_could_do_is_seen_in_the_input() {
+    let agent = World::new().agent();
+    let refused = |tool: &str, input: serde_json::Value| {
+        let problems = agent.schemas().input_errors(tool, &input);
+        let pointers = problems.iter().map(|problem| problem.pointer.to_string());
+        pointers.collect::<Vec<_>>().join(" ")
+    };
+    let mail = |to: &str| {
+        refused(
+            "send_email",
+            json!({ "to": to, "subject": "s", "body": "b" }),
+        )
+    };
+    assert_eq!(mail("nope"), "/to");
+    assert_eq!(mail("Ana <ana@example.com>"), "");
+    for tool in ["call_webhook", "fetch_url"] {
+        for url in ["nope", "ftp://example.com/", ""] {
+            assert_eq!(refused(tool, json!({ "url": url })), "/url", "{tool} {url}");
+        }
+        assert_eq!(refused(tool, json!({ "url": "HTTPS://example.com" })), "");
+    }
+    let header = |name: &str| {
+        refused(
+            "call_webhook",
+            json!({ "url": "http://a.test/", "headers": { name: "x" } }),
+        )
+    };
+    for name in ["Idempotency-Key", "host", "TE", "Transfer-Encoding"] {
+        assert!(header(name).starts_with("/headers"), "{name}");
+    }
+    assert_eq!(header("X-Host"), "");
+}
+
 #[tokio::test]
 async fn a_read_that_is_longer_than_an_output_may_be_fails() {
     let mut world = World::new();

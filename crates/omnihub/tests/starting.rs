@@ -30,6 +30,30 @@ fn a_broken_playbook_stops_the_start_with_file_and_line() {
 }
 
 #[test]
+fn literals_that_no_attempt_could_use_are_refused_with_the_plan() {
+    let world = World::new("[playbooks]\ndir = \"books\"\n");
+    let tell = |to: &str, url: &str, header: &str| {
+        let steps = format!(
+            "    - {{ id: a, tool: send_email, input: {{ to: {to}, subject: s, body: b }} }}\n    \
+             - {{ id: b, tool: call_webhook, input: {{ url: \"{url}\", payload: 1, headers: {{ {header}: x }} }} }}\n"
+        );
+        let head = "name: tell\nutterances: [\"tell {email}\"]\nparameters: { type: object, required: [email], properties: { email: { type: string } } }\nplan:\n  steps:\n";
+        world.write("books/tell.yaml", &format!("{head}{steps}"));
+        world.run(&["playbook", "check"])
+    };
+    let ran = tell("nope", "ftp://example.com", "Host");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    for pointer in [
+        "(/plan/steps/0/input/to)",
+        "(/plan/steps/1/input/url)",
+        "(/plan/steps/1/input/headers",
+    ] {
+        assert!(ran.stdout.contains(pointer), "{pointer}: {ran:?}");
+    }
+    tell("{ $param: email }", "https://example.com", "X-Kind").good();
+}
+
+#[test]
 fn a_repeated_key_in_a_playbook_is_an_error() {
     let world = World::new("[playbooks]\ndir = \"books\"\n");
     world.write("books/twice.yaml", "name: twice\nname: again\n");

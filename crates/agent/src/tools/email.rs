@@ -13,9 +13,11 @@ use crate::email::{BODY_BYTES_MAX, Mail, Mailer, RECIPIENTS_MAX, SUBJECT_BYTES_M
 pub(super) const NAME: &str = "send_email";
 /// Longest address with its name, in characters: RFC 5321 §4.5.3.1 bounds the address itself at 254.
 const ADDRESS_CHARS_MAX: usize = 512;
+/// What every address looks like; the rest is found when it is read. Here so that a plan with another is refused.
+const ADDRESS_PATTERN: &str = r"^[^\x00-\x1f\x7f]+@[^\x00-\x1f\x7f]+$";
 
 pub(super) fn spec() -> ToolSpec {
-    let address = json!({ "type": "string", "minLength": 3, "maxLength": ADDRESS_CHARS_MAX, "pattern": r"^[^\x00-\x1f\x7f]*$" });
+    let address = json!({ "type": "string", "minLength": 3, "maxLength": ADDRESS_CHARS_MAX, "pattern": ADDRESS_PATTERN });
     ToolSpec {
         name: NAME.to_owned(),
         description: "Sends a plain-text mail. It cannot be undone.".to_owned(),

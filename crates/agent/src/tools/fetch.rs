@@ -12,7 +12,7 @@ use domain::effect::Call;
 use domain::outcome::Outcome;
 use domain::tool::{EffectClass, Lane, TIMEOUT_SECONDS_DEFAULT, ToolSpec};
 
-use super::{Web, received};
+use super::{URL_PATTERN, Web, received};
 use crate::failure::{Failure, Stage};
 use crate::outbound::{BodyEnd, Request, Response};
 
@@ -32,7 +32,7 @@ pub(super) fn spec() -> ToolSpec {
         input_schema: json!({
             "type": "object",
             "required": ["url"],
-            "properties": { "url": { "type": "string", "minLength": 1, "maxLength": 8_192, "description": "An http or https URL." } },
+            "properties": { "url": { "type": "string", "pattern": URL_PATTERN, "maxLength": 8_192, "description": "An http or https URL." } },
             "additionalProperties": false }),
         compensation_schema: None,
         output_schema: json!({

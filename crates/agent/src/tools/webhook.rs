@@ -13,7 +13,7 @@ use domain::effect::Call;
 use domain::outcome::{Outcome, ToolError};
 use domain::tool::{ClassRule, EffectClass, Lane, TIMEOUT_SECONDS_DEFAULT, ToolSpec};
 
-use super::{Web, received};
+use super::{URL_PATTERN, Web, received};
 use crate::outbound::{BodyEnd, Request, Response};
 use crate::secrets::Secrets;
 
@@ -66,12 +66,12 @@ pub(super) fn spec(receivers: &[ClassRule]) -> ToolSpec {
             "type": "object",
             "required": ["url"],
             "properties": {
-                "url": { "type": "string", "minLength": 1, "maxLength": 8_192, "description": "An http or https URL." },
+                "url": { "type": "string", "pattern": URL_PATTERN, "maxLength": 8_192, "description": "An http or https URL." },
                 "method": { "enum": ["POST", "PUT", "PATCH", "DELETE"], "description": "POST unless given." },
                 "payload": { "description": "What is sent, as JSON; absent: no body." },
                 "headers": {
                     "type": "object", "maxProperties": 32,
-                    "propertyNames": { "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$" },
+                    "propertyNames": { "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", "not": { "pattern": reserved() } },
                     "additionalProperties": { "anyOf": [
                         { "type": "string", "maxLength": 8_192 },
                         { "type": "object", "required": ["$secret"], "additionalProperties": false,
@@ -94,6 +94,16 @@ pub(super) fn spec(receivers: &[ClassRule]) -> ToolSpec {
         concurrency: 256,
         timeout_seconds: TIMEOUT_SECONDS_DEFAULT,
     }
+}
+
+/// A pattern of the reserved headers in any case; not every reader of JSON Schema has a flag for that.
+fn reserved() -> String {
+    let either_case = |letter: char| match letter {
+        '-' => letter.to_string(),
+        _ => format!("[{}{letter}]", letter.to_ascii_uppercase()),
+    };
+    let names = HEADERS_RESERVED.map(|name| name.chars().map(either_case).collect::<String>());
+    format!("^(?:{})$", names.join("|"))
 }
 
 pub(super) async fn perform(call: &Call, web: Web<'_>) -> Outcome {
