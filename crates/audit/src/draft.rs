@@ -43,6 +43,8 @@ impl Action {
     pub const AUTH_FAILED: Self = Self::named("auth.failed");
     /// A control of the tenant or the installation was changed.
     pub const ADMIN_CHANGED: Self = Self::named("admin.changed");
+    /// A store was made from a backup and began a new epoch.
+    pub const STORE_RESTORED: Self = Self::named("store.restored");
     /// The audit entries were exported.
     pub const AUDIT_EXPORTED: Self = Self::named("audit.exported");
 

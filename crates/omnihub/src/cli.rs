@@ -92,6 +92,8 @@ pub(crate) enum Command {
     /// Mint tokens of the development issuer
     #[command(subcommand)]
     Token(commands::token::Token),
+    Backup(commands::backup::Backup),
+    Restore(commands::backup::Restore),
     /// Run a guarantee against this very binary and print the figures
     #[command(subcommand)]
     Prove(commands::prove::Prove),

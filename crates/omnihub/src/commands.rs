@@ -2,6 +2,7 @@
 
 pub(crate) mod approval;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -33,6 +34,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<()> {
         Command::Playbook(playbook) => wait_for(playbook.run(context)),
         Command::Audit(audit) => wait_for(audit.run(context)),
         Command::Token(token) => token.run(context),
+        Command::Backup(backup) => backup.run(context),
+        Command::Restore(restore) => restore.run(context),
         Command::Prove(prove) => prove.run(context),
         Command::Doctor(doctor) => wait_for(doctor.run(context)),
         Command::Config(config) => config.run(context),

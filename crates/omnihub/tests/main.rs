@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod backup;
 mod command_line;
 mod demo;
 mod evidence;

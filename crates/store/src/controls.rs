@@ -104,13 +104,51 @@ fn set(
         write(writing.conn, id, &control, CONTROLS.insert)?;
         stored.push((id, control));
     }
+    Ok(publish(writing, stored))
+}
+
+/// Holds everything of some tenants, for a store that is not to go on by itself. What cancels goals stays beside it.
+pub(crate) fn hold(
+    writing: &mut Writing<'_>,
+    tenants: Vec<TenantId>,
+    reason: &str,
+    by: &Subject,
+) -> Result<(), Error> {
+    let mut stored = read(writing.conn)?;
+    let now = time(writing.now.as_microsecond());
+    for (id, control) in &mut stored {
+        let held = control.scope == Scope::All && control.mode == Mode::Hold;
+        if held && control.until.is_none() && control.tenant.is_some() {
+            control.until = Some(now);
+            write(writing.conn, *id, control, END)?;
+        }
+    }
+    for tenant in tenants {
+        let id = stored.last().map_or(1, |(id, _)| id + 1);
+        let control = Control {
+            tenant: Some(tenant),
+            scope: Scope::All,
+            target: None,
+            mode: Mode::Hold,
+            reason: reason.to_owned(),
+            set_by: by.clone(),
+            since: now,
+            until: None,
+        };
+        write(writing.conn, id, &control, CONTROLS.insert)?;
+        stored.push((id, control));
+    }
+    publish(writing, stored);
+    Ok(())
+}
+
+/// Lets the group's COMMIT show the controls.
+fn publish(writing: &mut Writing<'_>, stored: Vec<(i64, Control)>) -> Gate {
     let generation = writing.staged.gate().generation() + 1;
-    let gate = Gate::new(
-        generation,
-        stored.into_iter().map(|(_, control)| control).collect(),
-    );
+    let controls = stored.into_iter().map(|(_, control)| control).collect();
+    let gate = Gate::new(generation, controls);
     writing.staged.set_gate(gate.clone());
-    Ok(gate)
+    gate
 }
 
 /// Reads the gate as the database has it.

@@ -74,6 +74,20 @@ pub enum Error {
     /// Evidence has no canonical form; the act that it describes is refused.
     #[error("evidence cannot be sealed")]
     Seal(#[from] audit::SealError),
+    /// Something is where a new folder was to be made.
+    #[error("{path} is there already; name a folder that is not, or an empty one")]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A backup is not what was written.
+    #[error("backup {path}: {reason}")]
+    Backup {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Something given to the store has no serialised form.
     #[error("{0} cannot be written as JSON")]
     Unwritable(&'static str),

@@ -8,6 +8,7 @@ use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use crate::epoch;
 use crate::error::Error;
 use crate::keys;
 use crate::table::{Table, blob, integer, text};
@@ -26,6 +27,8 @@ pub(crate) struct Installation {
     pub(crate) secret: InstallationSecret,
     /// Signs checkpoints.
     pub(crate) signer: CheckpointSigner,
+    /// Which of its lives the store is in.
+    pub(crate) epoch: i64,
 }
 
 fn secret_path(dir: &Path) -> PathBuf {
@@ -39,19 +42,22 @@ fn signing_path(dir: &Path) -> PathBuf {
 impl Installation {
     /// Reads the installation, or founds it where the store is new.
     pub(crate) fn open(conn: &Connection, dir: &Path) -> Result<Self, Error> {
+        let now = Timestamp::now().as_microsecond();
         if let Some(stored) = Stored::read(conn)? {
             let secret = InstallationSecret::new(keys::read(&secret_path(dir))?);
-            return stored.with_keys(dir, secret, keys::read(&signing_path(dir))?);
+            let installation = stored.with_keys(dir, secret, keys::read(&signing_path(dir))?)?;
+            let epoch = epoch::read_or_found(conn, now)?;
+            return Ok(Self {
+                epoch,
+                ..installation
+            });
         }
         let secret = InstallationSecret::new(keys::read_or_create(&secret_path(dir))?);
         let seed = keys::read_or_create(&signing_path(dir))?;
         let name = uuid::Uuid::now_v7().to_string();
         let signer = signer(&name, seed, dir)?;
         let proof = proof(&secret, &name);
-        let (now, key) = (
-            Timestamp::now().as_microsecond(),
-            signer.verifier_key().to_string(),
-        );
+        let key = signer.verifier_key().to_string();
         let row = [
             integer(1),
             text(&name),
@@ -64,6 +70,7 @@ impl Installation {
             name,
             secret,
             signer,
+            epoch: epoch::read_or_found(conn, now)?,
         })
     }
 
@@ -73,7 +80,12 @@ impl Installation {
             path: dir.to_owned(),
         })?;
         let secret = InstallationSecret::new(keys::read(&secret_path(dir))?);
-        stored.with_keys(dir, secret, keys::read(&signing_path(dir))?)
+        let installation = stored.with_keys(dir, secret, keys::read(&signing_path(dir))?)?;
+        let epoch = epoch::read(conn)?;
+        Ok(Self {
+            epoch,
+            ..installation
+        })
     }
 }
 
@@ -134,6 +146,7 @@ impl Stored {
             name: self.name,
             secret,
             signer,
+            epoch: 0,
         })
     }
 }

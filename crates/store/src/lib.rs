@@ -8,10 +8,12 @@
 
 mod append;
 mod approvals;
+mod backup;
 mod check;
 mod connection;
 mod controls;
 mod copier;
+mod epoch;
 mod erase;
 mod error;
 mod evidence;
@@ -43,6 +45,7 @@ mod writer;
 
 pub use append::{Append, AppendError, Appended, GoalRow, NewGoal, OPEN_GOALS_MAX};
 pub use approvals::{Approval, ApprovalFilter};
+pub use backup::{FileDigest, Manifest, Restored, back_up, restore};
 pub use check::check_full;
 pub use controls::SetControl;
 pub use error::{Damage, Error};

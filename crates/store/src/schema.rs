@@ -30,7 +30,10 @@ const MIGRATIONS_TABLE: &str = "CREATE TABLE migrations (
 ) STRICT";
 
 /// Every migration, from version 1 on; only ever added to.
-const HISTORY: [(&str, &str); 1] = [("first", include_str!("schema/0001_first.sql"))];
+const HISTORY: [(&str, &str); 2] = [
+    ("first", include_str!("schema/0001_first.sql")),
+    ("epochs", include_str!("schema/0002_epochs.sql")),
+];
 
 /// The latest version known.
 const KNOWN: i64 = HISTORY.len() as i64;

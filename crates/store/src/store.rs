@@ -177,6 +177,16 @@ impl Store {
         self.writer.run(work).await
     }
 
+    /// The same on a thread that may block, outside any runtime.
+    pub(crate) fn write_blocking<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.writer.run_blocking(work)
+    }
+
     /// Reads with one of the reading connections.
     pub(crate) async fn read<T, R>(&self, read: R) -> Result<T, Error>
     where

@@ -130,9 +130,10 @@ pub(crate) fn blob(bytes: &[u8]) -> ValueRef<'_> {
 }
 
 /// Every table whose rows carry a checksum.
-pub(crate) const TABLES: [&Table; 14] = [
+pub(crate) const TABLES: [&Table; 15] = [
     &crate::schema::MIGRATIONS,
     &crate::installation::INSTALLATION,
+    &crate::epoch::EPOCHS,
     &crate::tenants::TENANTS,
     &crate::goals::GOALS,
     &crate::journal::JOURNAL,

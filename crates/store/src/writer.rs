@@ -95,15 +95,23 @@ impl Writer {
         E: From<Error> + Send + 'static,
         W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
     {
-        let (sender, answer) = oneshot::channel();
-        let request = Box::new(Work {
-            work: Some(work),
-            result: None,
-            sender,
-        });
+        let (request, answer) = Work::new(work);
         let requests = self.requests.as_ref().ok_or(Error::Closed)?;
         requests.send(request).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// The same on a thread that may block.
+    pub(crate) fn run_blocking<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (request, answer) = Work::new(work);
+        let requests = self.requests.as_ref().ok_or(Error::Closed)?;
+        requests.blocking_send(request).map_err(|_| Error::Closed)?;
+        answer.blocking_recv().map_err(|_| Error::Closed)?
     }
 }
 
@@ -133,6 +141,18 @@ struct Work<W, T, E> {
     work: Option<W>,
     result: Option<Result<T, E>>,
     sender: oneshot::Sender<Result<T, E>>,
+}
+
+impl<W, T, E> Work<W, T, E> {
+    fn new(work: W) -> (Box<Self>, oneshot::Receiver<Result<T, E>>) {
+        let (sender, answer) = oneshot::channel();
+        let request = Box::new(Self {
+            work: Some(work),
+            result: None,
+            sender,
+        });
+        (request, answer)
+    }
 }
 
 impl<W, T, E> Request for Work<W, T, E>

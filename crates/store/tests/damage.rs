@@ -51,7 +51,7 @@ fn a_changed_row_of_any_table_is_named() {
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
-    assert_eq!(tables.len(), 15);
+    assert_eq!(tables.len(), 16);
     let original = std::fs::read(pristine.path().join("omnihub.db")).unwrap();
     for table in tables {
         // Every column but the first, which names the row.

@@ -11,6 +11,7 @@
 
 mod appending;
 mod approving;
+mod backup;
 mod child;
 mod controlling;
 mod crash;

@@ -73,7 +73,7 @@ fn what_is_no_store_of_this_version_is_refused_and_left_alone() {
     let newer = refusal(|dir| sql(dir, "PRAGMA user_version = 99"));
     assert_eq!(
         newer,
-        "store DIR/omnihub.db has version 99; this program knows versions up to 1"
+        "store DIR/omnihub.db has version 99; this program knows versions up to 2"
     );
     let foreign = refusal(|dir| sql(dir, "PRAGMA application_id = 7"));
     assert_eq!(foreign, "DIR/omnihub.db is not a store of OmniHub");
@@ -100,6 +100,20 @@ fn what_is_no_store_of_this_version_is_refused_and_left_alone() {
         column,
         "damaged: schema table inbox: its definition was changed"
     );
+}
+
+#[test]
+fn a_store_of_the_first_version_is_taken_on() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let first =
+        "DROP TABLE epochs; DELETE FROM migrations WHERE version = 2; PRAGMA user_version = 1";
+    sql(dir.path(), first);
+
+    assert_eq!(open(dir.path()).unwrap().epoch(), 1);
+
+    assert_eq!(open(dir.path()).unwrap().epoch(), 1);
+    assert_eq!(store::check_full(dir.path()).unwrap(), Vec::new());
 }
 
 #[test]

@@ -153,7 +153,8 @@ pub(crate) fn damages(conn: &Connection, dir: &Path) -> Result<Vec<Damage>, Erro
     Ok(damages)
 }
 
-fn chains(conn: &Connection) -> Result<Vec<(i64, Chain)>, Error> {
+/// Every chain of a store, with the number of its tenant.
+pub(crate) fn chains(conn: &Connection) -> Result<Vec<(i64, Chain)>, Error> {
     let mut statement = conn.prepare("SELECT * FROM tenants ORDER BY number")?;
     let mut rows = statement.query([])?;
     let mut chains = Vec::new();

@@ -1,0 +1,95 @@
+//! Restoring: a store made from a backup, which knows nothing of what came after it.
+//!
+//! Effects that began after the backup are in the world and not in the store. So a restored store holds every tenant,
+//! durably and before anything can run; a person looks at what happened since and lifts the hold. What the journal says
+//! was begun and not ended is then treated as after any crash.
+
+use std::path::Path;
+
+use audit::{Action, Draft};
+use domain::id::Subject;
+
+use super::{FOLDERS, build, copy_folder};
+use crate::backup::manifest::Manifest;
+use crate::check::check_full;
+use crate::error::Error;
+use crate::evidence::{self, verify};
+use crate::keys::sync_dir;
+use crate::store::{Store, StoreConfig};
+use crate::tenants::Chain;
+use crate::writer::Writing;
+use crate::{DATABASE, controls, epoch};
+
+/// A store that was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What it was restored from.
+    pub manifest: Manifest,
+    /// The epoch that began.
+    pub epoch: u64,
+    /// Tenants that are held.
+    pub tenants: u64,
+}
+
+/// Makes a data directory from a backup. Every tenant in it is on hold, under a new epoch, and evidence says so. Blocks for
+/// as long as the files take.
+///
+/// # Errors
+/// [`Error::Exists`] where the data directory holds anything; [`Error::Backup`] where a file of the backup is not what
+/// was written, [`Error::Damaged`] where the store in it is not. Nothing is left behind then.
+pub fn restore(backup: &Path, dir: &Path, by: &Subject) -> Result<Restored, Error> {
+    let manifest = Manifest::read(backup)?;
+    build(dir, |draft| {
+        for folder in FOLDERS {
+            copy_folder(&backup.join(folder), &draft.join(folder))?;
+        }
+        let copied = std::fs::copy(backup.join(DATABASE), draft.join(DATABASE));
+        copied.map_err(Error::file("copy", backup.join(DATABASE)))?;
+        super::restrict(&draft.join(DATABASE))?;
+        sync_dir(draft)?;
+        if let Some(damage) = check_full(draft)?.into_iter().next() {
+            return Err(damage.into());
+        }
+        let store = Store::open(StoreConfig::new(draft))?;
+        let (by, of) = (by.clone(), manifest.clone());
+        let begun = store.write_blocking(move |writing| begin(writing, &by, &of));
+        let (epoch, tenants) = begun?;
+        Ok(Restored {
+            manifest,
+            epoch,
+            tenants,
+        })
+    })
+}
+
+/// Begins the new epoch with every tenant held, in one transaction.
+fn begin(
+    writing: &mut Writing<'_>,
+    by: &Subject,
+    manifest: &Manifest,
+) -> Result<(u64, u64), Error> {
+    let cause = format!("restored from the backup of {}", manifest.taken_at);
+    let number = epoch::begin(writing.conn, writing.now.as_microsecond(), &cause)?;
+    let number = u64::try_from(number).unwrap_or(0);
+    let draft = || {
+        Draft::new(
+            Action::STORE_RESTORED,
+            by.as_str(),
+            "store",
+            manifest.installation.as_str(),
+        )
+        .with("epoch", number)
+        .with("backup_taken_at", manifest.taken_at.to_string())
+    };
+    evidence::Prepared::new(Chain::Installation, vec![draft()])?.write(writing)?;
+    let mut tenants = Vec::new();
+    for (_, chain) in verify::chains(writing.conn)? {
+        if let Chain::Tenant(tenant) = &chain {
+            tenants.push(tenant.clone());
+            evidence::Prepared::new(chain, vec![draft()])?.write(writing)?;
+        }
+    }
+    let held = tenants.len() as u64;
+    controls::hold(writing, tenants, &cause, by)?;
+    Ok((number, held))
+}

@@ -1,0 +1,192 @@
+//! Backups are taken from a store at work, and a store made from one waits for a person.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use audit::Action;
+use store::{Chain, Error, Manifest, Page, Store, StoreConfig, VerifyOptions, back_up, restore};
+
+use crate::child;
+use crate::crash::check;
+use crate::world::{Driven, chain_of, goal_id, subject, tenant};
+
+/// Lines that the working child says between two backups.
+const BETWEEN: usize = 12;
+
+#[test]
+fn a_backup_of_a_store_at_work_holds_all_that_was_answered_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut working = child::command("work", &data).spawn().unwrap();
+    let said = BufReader::new(working.stdout.take().unwrap()).lines();
+    let mut lines = Vec::new();
+    let mut backups = Vec::new();
+    for line in said.map(Result::unwrap) {
+        lines.push(line);
+        if lines.len() % BETWEEN == 0 {
+            let target = dir.path().join(format!("backup-{}", lines.len()));
+            backups.push((back_up(&data, &target).unwrap(), target, lines.clone()));
+        }
+    }
+    assert!(working.wait().unwrap().success());
+    assert!(backups.len() > 5, "{}", backups.len());
+
+    for (manifest, target, answered) in backups {
+        let restored = dir.path().join(format!("restored-{}", answered.len()));
+        let of = restore(&target, &restored, &subject("olaf")).unwrap();
+        assert_eq!(of.manifest, manifest);
+        assert_eq!(check(&restored, &answered), Ok(()));
+    }
+}
+
+/// A closed store of two tenants, each with a goal under way.
+fn two_tenants(dir: &Path) {
+    let store = Store::open(StoreConfig::new(dir)).unwrap();
+    in_runtime(async {
+        for name in ["acme", "other"] {
+            let mut goal = Driven::new(&store, &tenant(name), "one");
+            goal.accept(&store, &chain_of(2));
+            goal.start();
+            store.append(goal.append()).await.unwrap();
+            let chain = Chain::Tenant(tenant(name));
+            store.checkpoint(&chain).await.unwrap();
+        }
+    });
+}
+
+fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(work)
+}
+
+#[test]
+fn a_restored_store_is_held_under_a_new_epoch_and_its_evidence_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    two_tenants(&path("epoch-1"));
+    for epoch in 2..4 {
+        let (from, backup) = (
+            path(&format!("epoch-{}", epoch - 1)),
+            path(&format!("backup-{epoch}")),
+        );
+        let manifest = back_up(&from, &backup).unwrap();
+        assert_eq!(
+            (manifest.epoch, manifest.goals, manifest.open_goals),
+            (epoch - 1, 2, 2)
+        );
+        let into = path(&format!("epoch-{epoch}"));
+
+        let restored = restore(&backup, &into, &subject("olaf")).unwrap();
+
+        assert_eq!((restored.epoch, restored.tenants), (epoch, 2));
+        let store = Store::open(StoreConfig::new(&into)).unwrap();
+        assert_eq!(store.epoch(), epoch);
+        for name in ["acme", "other"] {
+            let gate = store.gate();
+            let held = gate.holding(&tenant(name), &goal_id("one")).unwrap();
+            assert_eq!(
+                held,
+                format!("restored from the backup of {}", manifest.taken_at)
+            );
+            let filter = store::EntryFilter {
+                action: Some(Action::STORE_RESTORED.as_str().to_owned()),
+                ..Default::default()
+            };
+            let entries =
+                in_runtime(store.entries(&tenant(name), filter, Page::default())).unwrap();
+            assert_eq!(entries.items.len() as u64, epoch - 1);
+            assert!(
+                entries.items[0].contains(&format!("\"epoch\":{epoch}")),
+                "{}",
+                entries.items[0]
+            );
+        }
+        drop(store);
+        for chain in store::verify(&into, &VerifyOptions::default()).unwrap() {
+            chain.result.unwrap();
+        }
+    }
+}
+
+/// What a refusal says, and the change that it is for.
+type Case = (&'static str, fn(&Path));
+
+#[test]
+fn a_backup_that_is_not_what_was_written_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    two_tenants(&dir.path().join("data"));
+    let cases: [Case; 5] = [
+        ("omnihub.db is not what was written", |backup| {
+            let mut bytes = std::fs::read(backup.join("omnihub.db")).unwrap();
+            bytes[5_000] ^= 1;
+            std::fs::write(backup.join("omnihub.db"), bytes).unwrap();
+        }),
+        ("keys/audit.key is missing", |backup| {
+            std::fs::remove_file(backup.join("keys/audit.key")).unwrap();
+        }),
+        ("checkpoints/extra was added", |backup| {
+            std::fs::write(backup.join("checkpoints/extra"), "").unwrap();
+        }),
+        ("it has form 9; this program knows form 1", |backup| {
+            edit(backup, "\"format\": 1", "\"format\": 9");
+        }),
+        (
+            "manifest.json cannot be read: unknown field `more`",
+            |backup| {
+                edit(backup, "\"format\": 1", "\"more\": 1");
+            },
+        ),
+    ];
+    for (expected, change) in cases {
+        let backup = dir.path().join("backup");
+        let _: Manifest = back_up(&dir.path().join("data"), &backup).unwrap();
+        change(&backup);
+
+        let refused = restore(&backup, &dir.path().join("new"), &subject("olaf")).unwrap_err();
+
+        assert!(matches!(refused, Error::Backup { .. }), "{refused:?}");
+        assert!(refused.to_string().contains(expected), "{refused}");
+        std::fs::remove_dir_all(&backup).unwrap();
+        assert_eq!(names(dir.path()), ["data"]);
+    }
+}
+
+fn edit(backup: &Path, from: &str, to: &str) {
+    let manifest = backup.join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    assert!(text.contains(from));
+    std::fs::write(manifest, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn nothing_that_is_there_is_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    two_tenants(&path("data"));
+    std::fs::write(path("file"), "mine").unwrap();
+    std::fs::create_dir(path("empty")).unwrap();
+    back_up(&path("data"), &path("empty")).unwrap();
+    for taken in ["data", "file", "empty"] {
+        for refused in [
+            back_up(&path("data"), &path(taken)).unwrap_err(),
+            restore(&path("empty"), &path(taken), &subject("olaf")).unwrap_err(),
+        ] {
+            assert!(
+                matches!(refused, Error::Exists { .. }),
+                "{taken}: {refused:?}"
+            );
+        }
+    }
+    let none = back_up(&path("none"), &path("copy")).unwrap_err();
+    assert!(none.to_string().starts_with("cannot read"), "{none}");
+    assert_eq!(names(dir.path()), ["data", "empty", "file"]);
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
