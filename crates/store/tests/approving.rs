@@ -157,3 +157,28 @@ async fn lists_are_newest_first_and_keep_to_their_filter_and_page() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn a_grant_that_expired_still_names_who_granted_it() {
+    let (dir, store) = store();
+    let mut goal = ask(&store, "one").await;
+    let (id, _) = goal.asked.clone().unwrap();
+    let grant = goal.grant();
+    let posted = store.post(
+        &goal.tenant,
+        &goal.goal,
+        grant.clone(),
+        |_| Ok::<(), ()>(()),
+    );
+    goal.hear(posted.await.unwrap().id, grant);
+    store.append(goal.append()).await.unwrap();
+
+    goal.ahead = jiff::SignedDuration::from_hours(48);
+    assert!(goal.input(&saga::Input::Tick));
+    store.append(goal.append()).await.unwrap();
+
+    let expired = store.approval(&goal.tenant, &id).await.unwrap().unwrap();
+    assert_eq!(expired.status, ApprovalStatus::Expired);
+    assert_eq!(expired.decided_by, Some(subject("boss")));
+    assert_eq!(store::check_full(dir.path()).unwrap(), []);
+}

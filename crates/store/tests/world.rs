@@ -9,7 +9,7 @@ use domain::goal::{Limits, PlanSource};
 use domain::id::{GoalId, Subject, TenantId, TraceId};
 use domain::outcome::Outcome;
 use domain::tool::{EffectClass, Lane, ToolSpec, Toolset};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use saga::event::{Acceptance, Adoption};
 use saga::input::{Ended, Person, Wish};
 use saga::{Event, Input, Moment, Payload, PinnedTools, Saga};
@@ -79,6 +79,8 @@ pub struct Driven {
     pub inbox_read: u64,
     /// The approval that was asked last.
     pub asked: Option<(String, Digest)>,
+    /// How far the goal's clock is ahead.
+    pub ahead: SignedDuration,
     appended: u64,
     events: Vec<Event>,
     evidence: Vec<Draft>,
@@ -97,6 +99,7 @@ impl Driven {
             saga,
             inbox_read: 0,
             asked: None,
+            ahead: SignedDuration::ZERO,
             appended: 0,
             events: Vec::new(),
             evidence: Vec::new(),
@@ -192,7 +195,8 @@ impl Driven {
     }
 
     pub fn input(&mut self, input: &Input) -> bool {
-        let events = self.saga.decide(input, now());
+        let now = Moment::at(now().at.saturating_add(self.ahead).unwrap());
+        let events = self.saga.decide(input, now);
         let some = !events.is_empty();
         for event in events {
             self.saga.apply(&event);

@@ -61,7 +61,8 @@ fn told(
                     told.insert(approval, (ApprovalStatus::Refused, Some(by.to_string())));
                 }
                 EventKind::ApprovalExpired { approval, .. } => {
-                    told.insert(approval, (ApprovalStatus::Expired, None));
+                    let by = told.remove(&approval).and_then(|(_, by)| by);
+                    told.insert(approval, (ApprovalStatus::Expired, by));
                 }
                 EventKind::UnwindingStarted { .. }
                 | EventKind::GoalCompleted { .. }

@@ -156,7 +156,10 @@ fn end(conn: &Connection, mut record: Record, decided: &Decided<'_>) -> Result<(
         return Ok(());
     }
     decided.status.as_str().clone_into(&mut record.status);
-    record.decided_by = decided.by.map(|by| by.as_str().to_owned());
+    // One that was granted and then expired was granted by somebody.
+    if let Some(by) = decided.by {
+        record.decided_by = Some(by.as_str().to_owned());
+    }
     record.decided_at = Some(decided.at);
     record.write(conn, DECIDE)
 }
