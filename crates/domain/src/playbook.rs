@@ -108,7 +108,8 @@ impl Playbook {
         shape::read(&document, source)
     }
 
-    /// What is wrong with the plan and reply, and with utterances that leave the plan without what it needs, given the tools, limits and secrets of this installation.
+    /// What is wrong with the plan and reply, and with utterances that leave the plan without what it needs, given the
+    /// tools, limits and secrets of this installation.
     pub fn check(
         &self,
         tools: &ToolSchemas,
