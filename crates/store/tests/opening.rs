@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use rusqlite::Connection;
 use store::{Error, Store, StoreConfig};
@@ -33,15 +33,21 @@ fn sql(dir: &Path, sql: &str) {
         .unwrap();
 }
 
-#[test]
-fn a_second_process_is_refused_with_the_number_of_the_first() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut first = child::command("hold", dir.path())
+/// A process that has the store of a folder open until it is told to end, and what it says.
+fn holding(dir: &Path) -> (Child, impl Iterator) {
+    let mut process = child::command("hold", dir)
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "HOLDING"));
+    (process, lines)
+}
+
+#[test]
+fn a_second_process_is_refused_with_the_number_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut first, _said) = holding(dir.path());
     let refused = open(dir.path()).unwrap_err();
     let expected = format!(
         "data directory {} is in use by process {}",
@@ -57,12 +63,7 @@ fn a_second_process_is_refused_with_the_number_of_the_first() {
 #[test]
 fn the_lock_ends_with_a_process_that_is_killed() {
     let dir = tempfile::tempdir().unwrap();
-    let mut first = child::command("hold", dir.path())
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap() == "HOLDING"));
+    let (mut first, _said) = holding(dir.path());
     first.kill().unwrap();
     first.wait().unwrap();
     open(dir.path()).unwrap();
@@ -189,12 +190,7 @@ fn what_a_store_makes_is_for_its_owner_alone_whoever_made_its_folder() {
     set("", 0o755);
     std::fs::create_dir(path("keys")).unwrap();
     set("keys", 0o755);
-    let mut first = child::command("hold", dir.path())
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap() == "HOLDING"));
+    let (mut first, _said) = holding(dir.path());
     assert_eq!(modes(), private);
     // Killed, so that the files beside the database stay.
     first.kill().unwrap();
