@@ -4,19 +4,20 @@
 //! carries everything that follows from one input; effects are handed out only after that commit, and where the commit
 //! fails the copy is thrown away and read again (ADR-0004).
 
+mod turn;
+
 use domain::goal::StepStatus;
 use jiff::{SignedDuration, Timestamp};
-use saga::event::EventKind;
 use saga::input::Person;
-use saga::{Effect, Event, Input, Moment, Saga};
-use store::{Append, AppendError, Control, Gate, GoalRow, Loaded, Notice, Store};
+use saga::{Effect, Input, Moment, Saga};
+use store::{Append, AppendError, Control, Gate, GoalRow, Loaded, Store};
 use tokio::sync::oneshot;
 
+use self::turn::Turn;
 use crate::accept::AcceptError;
 use crate::driver::GoalRef;
 use crate::error::Error;
 use crate::floor::Floor;
-use crate::notice;
 
 /// How often a goal is read again because others changed it, before it is left for later. Wishes and controls are made
 /// by people, so more than a few in a row within one commit do not happen by chance.
@@ -42,18 +43,6 @@ pub(crate) struct Turned {
     pub(crate) wake_at: Option<Timestamp>,
     /// Effects could not be admitted for lack of disk space.
     pub(crate) starved: bool,
-}
-
-/// The events of one turn, before they are committed.
-#[derive(Default)]
-struct Turn {
-    events: Vec<Event>,
-    evidence: Vec<audit::Draft>,
-    notices: Vec<Notice>,
-    /// Tools whose room was taken, one entry an effect.
-    taken: Vec<String>,
-    admits: bool,
-    notifies: bool,
 }
 
 /// What a turn may do besides deciding.
@@ -229,108 +218,6 @@ impl Runner {
         Moment::held(wall, held)
     }
 
-    fn decide(&mut self, inputs: &[Input], now: Moment, gate: &Gate, leave: Leave<'_>) -> Turn {
-        let mut turn = Turn {
-            notifies: leave.notifies,
-            ..Turn::default()
-        };
-        for (id, person) in std::mem::take(&mut self.wishes) {
-            self.inbox_read = self.inbox_read.max(id);
-            self.feed(&Input::Person(person), now, &mut turn);
-            self.follow(now, &mut turn);
-        }
-        for input in inputs {
-            self.feed(input, now, &mut turn);
-        }
-        let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
-        if !held {
-            self.feed(&Input::Tick, now, &mut turn);
-        }
-        self.follow(now, &mut turn);
-        if leave.starts && !held {
-            self.admit(now, gate, leave.floor, &mut turn);
-        }
-        turn
-    }
-
-    /// Admits attempts while there is room for any.
-    fn admit(&mut self, now: Moment, gate: &Gate, floor: &Floor, turn: &mut Turn) {
-        let mut full: Vec<String> = Vec::new();
-        loop {
-            let ready = self.saga.ready(now);
-            let Some(start) = ready.into_iter().find(|start| !full.contains(&start.tool)) else {
-                return;
-            };
-            let tool = start.tool.clone();
-            let held = gate
-                .held(&self.goal.tenant, &self.goal.goal, &tool)
-                .is_some();
-            let timer = tool == domain::tool::WAIT;
-            if held || !(timer || floor.take(&tool, self.concurrency(&tool), &self.goal)) {
-                full.push(tool);
-                continue;
-            }
-            let before = turn.events.len();
-            self.feed(&Input::Start(start), now, turn);
-            let started = turn
-                .events
-                .get(before..)
-                .unwrap_or_default()
-                .iter()
-                .any(|event| is_effect(&event.kind));
-            turn.admits |= started;
-            if started {
-                turn.taken.push(tool);
-            } else {
-                if !timer {
-                    floor.give_back(&tool);
-                }
-                if turn.events.len() == before {
-                    full.push(tool);
-                }
-            }
-            self.follow(now, turn);
-        }
-    }
-
-    fn concurrency(&self, tool: &str) -> u32 {
-        self.saga
-            .tools()
-            .and_then(|tools| tools.get(tool))
-            .map_or(1, |spec| spec.concurrency)
-    }
-
-    /// Decides what follows from the state alone until nothing does.
-    fn follow(&mut self, now: Moment, turn: &mut Turn) {
-        while self.feed(&Input::Continue, now, turn) {}
-    }
-
-    fn feed(&mut self, input: &Input, now: Moment, turn: &mut Turn) -> bool {
-        let events = self.saga.decide(input, now);
-        let any = !events.is_empty();
-        for event in events {
-            self.saga.apply(&event);
-            turn.evidence
-                .extend(saga::evidence::draft(&self.saga, &event));
-            if turn.notifies {
-                turn.notices.extend(notice::of(&self.saga, &event));
-            }
-            turn.events.push(event);
-        }
-        any
-    }
-
-    /// The effects whose start is among a turn's events.
-    fn admitted(&self, turn: &Turn) -> Vec<Effect> {
-        let started = turn.events.iter().filter(|event| is_effect(&event.kind));
-        let effect = |event: &Event| match &event.kind {
-            EventKind::StepStarted { at, .. } => self.saga.pending_at(at, false),
-            EventKind::CompensationStarted { at, .. } => self.saga.pending_at(at, true),
-            _ => None,
-        };
-        started.filter_map(effect).collect()
-    }
-
     fn append(
         &self,
         turn: Turn,
@@ -393,11 +280,4 @@ pub(crate) fn uses(saga: &Saga, tool: &str) -> bool {
     steps.any(|(step, state)| {
         step.tool == tool && matches!(state.status(), Waiting | Running | InDoubt)
     })
-}
-
-fn is_effect(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::StepStarted { wait_ms: None, .. } | EventKind::CompensationStarted { .. }
-    )
 }
