@@ -72,11 +72,8 @@ pub(crate) async fn until_at_rest(
         let Some(page) = page else {
             return Err(super::not_found());
         };
-        // A wish that was taken and not read yet moves the goal on: a person has just acted.
-        let moves_on = page.status.is_at_rest()
-            && !page.status.is_end()
-            && is_wished(app, tenant, goal).await?;
-        if page.status.is_at_rest() && !moves_on {
+        let status = page.status;
+        if status.is_end() || (status.is_at_rest() && stands_still(app, tenant, goal).await?) {
             return Ok(true);
         }
         if page.newest < seen {
@@ -94,12 +91,11 @@ pub(crate) async fn until_at_rest(
     }
 }
 
-async fn is_wished(app: &App, tenant: &TenantId, goal: &GoalId) -> Result<bool, ApiError> {
-    Ok(app
-        .store
-        .load(tenant, goal)
-        .await?
-        .is_some_and(|loaded| !loaded.inbox.is_empty()))
+/// Whether a goal that does not go on by itself is not moved on either: a wish that was taken and not read yet does that.
+/// Both are of one moment, or a wish could be read in between.
+async fn stands_still(app: &App, tenant: &TenantId, goal: &GoalId) -> Result<bool, ApiError> {
+    let loaded = app.store.load(tenant, goal).await?;
+    Ok(loaded.is_some_and(|loaded| loaded.saga.status().is_at_rest() && loaded.inbox.is_empty()))
 }
 
 #[cfg(test)]
