@@ -21,7 +21,7 @@ use crate::journal::{self, NewRow};
 use crate::outbox::{self, Notice};
 use crate::store::Store;
 use crate::tenants::Chain;
-use crate::writer::Writing;
+use crate::writer::{Failure, Writing};
 use crate::{approvals, evidence, fault, inbox, payloads, toolsets};
 
 /// Open goals of one tenant unless the caller says otherwise (CONTRACT §2, "Limits").
@@ -121,6 +121,15 @@ pub enum AppendError {
     /// The store failed.
     #[error(transparent)]
     Store(Error),
+}
+
+impl Failure for AppendError {
+    fn of_store(&self) -> Option<&Error> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl From<Error> for AppendError {

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::writer::Failure;
+
 /// The store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -169,6 +171,12 @@ impl From<rusqlite::Error> for Error {
             .into(),
             _ => Self::Sqlite(error),
         }
+    }
+}
+
+impl Failure for Error {
+    fn of_store(&self) -> Option<&Error> {
+        Some(self)
     }
 }
 

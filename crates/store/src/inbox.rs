@@ -12,7 +12,7 @@ use crate::goals::{self, Loaded, Record, time};
 use crate::store::Store;
 use crate::table::{Table, blob, integer};
 use crate::tenants;
-use crate::writer::Writing;
+use crate::writer::{Failure, Writing};
 use crate::{approvals, fault};
 
 /// The table of wishes.
@@ -51,6 +51,15 @@ pub enum PostError<G> {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
+}
+
+impl<G: Send + 'static> Failure for PostError<G> {
+    fn of_store(&self) -> Option<&Error> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl Store {

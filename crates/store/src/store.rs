@@ -16,7 +16,7 @@ use crate::readers::{Readers, Reading};
 use crate::shared::Shared;
 use crate::space::Space;
 use crate::state::State;
-use crate::writer::{Start, Writer, Writing};
+use crate::writer::{Failure, Start, Writer, Writing};
 use crate::{DATABASE, check, connection, goals, keys, schema};
 
 /// Free space below which nothing new begins, in MiB (CONTRACT §6).
@@ -171,7 +171,7 @@ impl Store {
     pub(crate) async fn write<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: Failure,
         W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
     {
         self.writer.run(work).await
@@ -181,7 +181,7 @@ impl Store {
     pub(crate) fn write_blocking<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: Failure,
         W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
     {
         self.writer.run_blocking(work)

@@ -43,6 +43,12 @@ pub(crate) struct Writing<'a> {
     pub(crate) space_is_low: bool,
 }
 
+/// How a request fails.
+pub(crate) trait Failure: From<Error> + Send + 'static {
+    /// The store's own error, where it is one.
+    fn of_store(&self) -> Option<&Error>;
+}
+
 /// Something to be done by the writer.
 trait Request: Send {
     /// Does it; `false`: it failed, and nothing of it may stay.
@@ -92,7 +98,7 @@ impl Writer {
     pub(crate) async fn run<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: Failure,
         W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
     {
         let (request, answer) = Work::new(work);
@@ -105,7 +111,7 @@ impl Writer {
     pub(crate) fn run_blocking<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: Failure,
         W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
     {
         let (request, answer) = Work::new(work);
@@ -158,11 +164,16 @@ impl<W, T, E> Work<W, T, E> {
 impl<W, T, E> Request for Work<W, T, E>
 where
     T: Send,
-    E: From<Error> + Send,
+    E: Failure,
     W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send,
 {
     fn run(&mut self, writing: &mut Writing<'_>) -> bool {
         self.result = self.work.take().map(|work| work(writing));
+        if let Some(Err(failure)) = &self.result
+            && let Some(error) = failure.of_store().filter(|error| is_io(error))
+        {
+            end_process(error);
+        }
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -254,7 +265,7 @@ impl Start {
 
     /// Gives up a group: nothing of it was kept, and everybody is told.
     fn lose(&mut self, group: &mut Vec<Box<dyn Request>>, error: &Error) {
-        if matches!(error, Error::Sqlite(sqlite) if is_io(sqlite)) {
+        if is_io(error) {
             end_process(error);
         }
         let rolled_back = self.conn.is_autocommit() || self.conn.execute_batch("ROLLBACK").is_ok();
@@ -336,8 +347,8 @@ fn again(error: &Error) -> Error {
     }
 }
 
-fn is_io(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
+fn is_io(error: &Error) -> bool {
+    matches!(error, Error::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure))
 }
 
 /// Ends the process: what the disk holds is not known, and only reading it anew can tell (DESIGN law 4).
