@@ -1,30 +1,21 @@
 //! Approvals as the store lists them: one row each, which follows from the journal and the inbox.
 
+pub(crate) mod follow;
+
 use domain::approval::ApprovalStatus;
 use domain::digest::Digest;
 use domain::id::{GoalId, StepId, Subject, TenantId};
 use jiff::Timestamp;
-use rusqlite::Connection;
-use rusqlite::types::ToSql;
 use saga::Moment;
 use saga::event::{AskReason, StepItem};
 
 use crate::error::{Damage, Error};
-use crate::goals::{below, cursor, time};
+use crate::goals::time;
 use crate::page::{Listed, Page};
-use crate::readers::Reading;
-use crate::store::Store;
-use crate::tenants::{self, Range};
+use crate::store::{Store, either};
 
-mod check;
-mod follow;
-mod record;
-
-use record::{Record, find, reason_of, status_of};
-
-pub(crate) use check::check;
-pub(crate) use follow::{Decided, decide, follow_from, project};
-pub(crate) use record::APPROVALS;
+/// The table's name.
+const TABLE: &str = "approvals";
 
 /// A question to people about one exact effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,14 +66,7 @@ impl Store {
         filter: ApprovalFilter,
         page: Page,
     ) -> Result<Listed<Approval>, Error> {
-        let tenant = tenant.clone();
-        self.read(
-            move |reading| match tenants::number(reading.conn, tenant.as_str())? {
-                Some(number) => list(reading, number, &filter, page),
-                None => Ok(Listed::default()),
-            },
-        )
-        .await
+        either!(self, store => store.approvals(tenant, filter, page).await)
     }
 
     /// Reads one approval; `None`: there is none of that id in this tenant.
@@ -90,76 +74,32 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`] where its row is not what was written.
     pub async fn approval(&self, tenant: &TenantId, id: &str) -> Result<Option<Approval>, Error> {
-        let (tenant, id) = (tenant.clone(), id.to_owned());
-        self.read(move |reading| {
-            let Some(number) = tenants::number(reading.conn, tenant.as_str())? else {
-                return Ok(None);
-            };
-            let Some(record) = find(reading.conn, number, &id)? else {
-                return Ok(None);
-            };
-            Approval::of(reading.conn, record).map(Some)
-        })
-        .await
+        either!(self, store => store.approval(tenant, id).await)
     }
 }
 
-fn list(
-    reading: &Reading<'_>,
-    number: i64,
-    filter: &ApprovalFilter,
-    page: Page,
-) -> Result<Listed<Approval>, Error> {
-    let rows = Range::of(number);
-    let start = below(rows, page.before);
-    let mut sql = "SELECT approvals.* FROM approvals CROSS JOIN goals ON goals.id = approvals.goal
-        WHERE approvals.id >= ?1 AND approvals.id < ?2"
-        .to_owned();
-    let status = filter.status.map(ApprovalStatus::as_str);
-    let (goal, owner) = (
-        filter.goal.as_ref().map(GoalId::as_str),
-        filter.goal_owner.as_ref().map(Subject::as_str),
-    );
-    let mut values: Vec<&dyn ToSql> = vec![&rows.first, &start];
-    for (column, value) in [
-        ("approvals.status", &status),
-        ("goals.goal", &goal),
-        ("goals.owner", &owner),
-    ] {
-        if let Some(value) = value {
-            values.push(value);
-            sql.push_str(&format!(" AND {column} = ?{}", values.len()));
-        }
-    }
-    sql.push_str(" ORDER BY approvals.id DESC");
-    let mut statement = reading.conn.prepare_cached(&sql)?;
-    let mut found = statement.query(values.as_slice())?;
-    let mut listed = Listed::default();
-    while let Some(row) = found.next()? {
-        if listed.items.len() == page.limit as usize {
-            listed.next = listed.last;
-            break;
-        }
-        let record = Record::read(row)?;
-        listed.last = Some(cursor(record.id));
-        listed.items.push(Approval::of(reading.conn, record)?);
-    }
-    Ok(listed)
+/// A row of an approval, of either store.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    /// Its place in its tenant's list.
+    pub(crate) id: i64,
+    pub(crate) approval: String,
+    pub(crate) step: String,
+    pub(crate) item: Option<i64>,
+    pub(crate) digest: Vec<u8>,
+    pub(crate) reason: String,
+    pub(crate) requested_at: i64,
+    pub(crate) requested_held: i64,
+    pub(crate) expires_in_seconds: i64,
+    pub(crate) status: String,
+    pub(crate) decided_by: Option<String>,
+    pub(crate) decided_at: Option<i64>,
 }
 
 impl Approval {
-    fn of(conn: &Connection, record: Record) -> Result<Self, Error> {
-        let sql = "SELECT goal, owner FROM goals WHERE id = ?1";
-        let goal = conn
-            .prepare_cached(sql)?
-            .query_row([record.goal], |row| Ok((row.get(0)?, row.get(1)?)));
-        let (goal, owner): (String, String) = goal?;
-        let (Ok(goal), Ok(goal_owner)) = (GoalId::try_from(goal), Subject::try_from(owner)) else {
-            return Err(
-                Damage::row("goals", record.goal, "its name or owner cannot be read").into(),
-            );
-        };
-        let unreadable = || Damage::row(APPROVALS.name, record.id, "it cannot be read");
+    /// Reads an approval from its row and its goal's.
+    pub(crate) fn of(record: Record, goal: GoalId, goal_owner: Subject) -> Result<Self, Error> {
+        let unreadable = || Damage::row(TABLE, record.id, "it cannot be read");
         let step = StepId::try_from(record.step).map_err(|_| unreadable())?;
         Ok(Self {
             id: record.approval,
@@ -182,4 +122,27 @@ impl Approval {
             decided_at: record.decided_at.map(time),
         })
     }
+}
+
+/// What a reason is called in the table.
+pub(crate) fn reason_name(reason: AskReason) -> &'static str {
+    match reason {
+        AskReason::Lane => "lane",
+        AskReason::Step => "step",
+    }
+}
+
+/// The reason of that name.
+pub(crate) fn reason_of(name: &str) -> Option<AskReason> {
+    [AskReason::Lane, AskReason::Step]
+        .into_iter()
+        .find(|reason| reason_name(*reason) == name)
+}
+
+/// The status of that name.
+pub(crate) fn status_of(name: &str) -> Option<ApprovalStatus> {
+    use ApprovalStatus::{Closed, Expired, Granted, Pending, Refused};
+    [Pending, Granted, Refused, Expired, Closed]
+        .into_iter()
+        .find(|status| status.as_str() == name)
 }

@@ -6,8 +6,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::writer::Failure;
-
 /// The store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -164,7 +162,7 @@ impl From<rusqlite::Error> for Error {
         match error.sqlite_error_code() {
             Some(DiskFull) => Self::NoSpace,
             Some(DatabaseCorrupt | NotADatabase) => Damage {
-                table: crate::DATABASE.to_owned(),
+                table: crate::sqlite::DATABASE.to_owned(),
                 row: String::new(),
                 reason: error.to_string(),
             }
@@ -172,6 +170,12 @@ impl From<rusqlite::Error> for Error {
             _ => Self::Sqlite(error),
         }
     }
+}
+
+/// How a request to write fails.
+pub(crate) trait Failure: From<Error> + Send + 'static {
+    /// The store's own error, where it is one.
+    fn of_store(&self) -> Option<&Error>;
 }
 
 impl Failure for Error {

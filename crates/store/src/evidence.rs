@@ -1,4 +1,4 @@
-//! Evidence: audit entries, sealed by the writer in the transaction of what they describe (DESIGN law 7).
+//! Evidence: audit entries, sealed in the transaction of what they describe (DESIGN law 7).
 //!
 //! A row holds the entries of one append as drafts, in the form below, with their hashes. Sealing is deterministic, so
 //! that reading seals the drafts again and compares: a third of the bytes of the entries themselves.
@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod verify;
 
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use audit::{
@@ -15,30 +16,18 @@ use audit::{
     Stamp, Status,
 };
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::chain::Chain;
 use crate::error::{Damage, Error};
-use crate::fault;
 use crate::goals::time;
-use crate::table::{Table, blob, integer};
-use crate::tenants::{Chain, Range, Tenant, serial};
-use crate::writer::Writing;
 
-/// The table of entries.
-pub(crate) const AUDIT: Table = Table {
-    name: "audit",
-    insert: "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-};
-/// The table of chains' ends.
-pub(crate) const CHAINS: Table = Table {
-    name: "chains",
-    insert: "INSERT OR REPLACE INTO chains VALUES (?1, ?2, ?3, ?4)",
-};
+/// The table's name.
+pub(crate) const TABLE: &str = "audit";
 
 /// The form that `drafts` has today, which stands for the retention that is no part of it too.
-const FORM: i64 = 1;
+pub(crate) const FORM: i64 = 1;
 /// How long entries of today's form are kept, and what for.
 static RETENTION: LazyLock<Retention> = LazyLock::new(Retention::default);
 /// What every entry's id begins with; its index follows.
@@ -92,41 +81,49 @@ impl Prepared {
         })
     }
 
-    /// Seals the drafts at the end of their chain.
-    pub(crate) fn write(self, writing: &mut Writing<'_>) -> Result<(), Error> {
-        if self.drafts.is_empty() {
-            return Ok(());
-        }
-        let tenant = writing.staged.tenant(writing.conn, &self.chain)?;
-        let (first, previous) = (tenant.head.next_index(), tenant.head.previous_hash());
+    /// The chain that they belong to.
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Whether there is nothing to be sealed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.drafts.is_empty()
+    }
+
+    /// Seals the drafts at the end of their chain, as one row.
+    pub(crate) fn seal(self, head: &mut ChainHead, now: Timestamp) -> Result<Sealed, Error> {
+        let (first, previous) = (head.next_index(), head.previous_hash());
         let mut hashes = Vec::with_capacity(self.drafts.len() * 32);
         for draft in self.drafts {
-            let id = id(tenant.head.next_index());
             let stamp = Stamp {
                 tenant_id: self.chain.as_str(),
-                id,
-                timestamp: writing.now,
+                id: id(head.next_index()),
+                timestamp: now,
                 retention: &RETENTION,
             };
-            let sealed = tenant.head.seal(draft, stamp)?;
+            let sealed = head.seal(draft, stamp)?;
             hashes.extend_from_slice(sealed.entry.integrity_hash.as_bytes());
         }
-        fault::hit("audit");
-        let previous = previous
-            .as_ref()
-            .map_or(rusqlite::types::ValueRef::Null, |hash| {
-                blob(hash.as_bytes())
-            });
-        let values = [
-            integer(Range::of(tenant.number).at(first)),
-            integer(writing.now.as_microsecond()),
-            integer(FORM),
+        Ok(Sealed {
+            first,
+            at: now.as_microsecond(),
             previous,
-            blob(&self.written),
-            blob(&hashes),
-        ];
-        AUDIT.insert(writing.conn, &values)
+            drafts: self.written,
+            hashes,
+        })
     }
+}
+
+/// A row of entries to be written.
+pub(crate) struct Sealed {
+    /// The index of the first entry.
+    pub(crate) first: u64,
+    pub(crate) at: i64,
+    /// The hash of the entry before; `None` at index 0.
+    pub(crate) previous: Option<Hash>,
+    pub(crate) drafts: Vec<u8>,
+    pub(crate) hashes: Vec<u8>,
 }
 
 fn written(draft: &Draft) -> Written<'_> {
@@ -177,6 +174,15 @@ pub(crate) fn index_of(id: &str) -> Option<u64> {
     (self::id(index) == id).then_some(index)
 }
 
+/// The columns of a row of entries.
+pub(crate) struct Columns<'a> {
+    pub(crate) at: i64,
+    pub(crate) form: i64,
+    pub(crate) previous: Option<&'a [u8]>,
+    pub(crate) drafts: &'a [u8],
+    pub(crate) hashes: &'a [u8],
+}
+
 /// A row of entries, read.
 pub(crate) struct Stored {
     /// The index of the first entry.
@@ -189,27 +195,28 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Reads a row with all columns; its checksum is the caller's.
-    pub(crate) fn read(row: &Row<'_>) -> Result<Self, Error> {
-        let id: i64 = row.get(0)?;
-        let damage = |reason: &str| Damage::row(AUDIT.name, id, reason);
-        if row.get::<_, i64>(2)? != FORM {
+    /// Reads a row of either store; its checksum is the caller's. `row` names it where it is damaged.
+    pub(crate) fn read(
+        row: impl Display,
+        first: u64,
+        columns: &Columns<'_>,
+    ) -> Result<Self, Error> {
+        let damage = |reason: &str| Damage::row(TABLE, &row, reason);
+        if columns.form != FORM {
             return Err(damage("its form is not known").into());
         }
-        let previous = row.get_ref(3)?.as_blob_or_null().unwrap_or_default();
-        let drafts = row.get_ref(4)?.as_blob().unwrap_or_default();
         let drafts: Vec<Read> =
-            serde_json::from_slice(drafts).map_err(|error| damage(&error.to_string()))?;
-        let hashes = row.get_ref(5)?.as_blob().unwrap_or_default();
-        let (hashes, rest) = hashes.as_chunks::<32>();
+            serde_json::from_slice(columns.drafts).map_err(|error| damage(&error.to_string()))?;
+        let (hashes, rest) = columns.hashes.as_chunks::<32>();
         if hashes.len() != drafts.len() || !rest.is_empty() || drafts.is_empty() {
             return Err(damage("it has not one hash for each entry").into());
         }
         let hashes = hashes.iter().copied().map(Hash::from_bytes);
         Ok(Self {
-            first: serial(id),
-            at: time(row.get(1)?),
-            previous: previous
+            first,
+            at: time(columns.at),
+            previous: columns
+                .previous
                 .map(hash)
                 .transpose()
                 .map_err(|()| damage("its previous hash cannot be read"))?,
@@ -268,54 +275,8 @@ fn hash(bytes: &[u8]) -> Result<Hash, ()> {
     bytes.try_into().map(Hash::from_bytes).map_err(|_| ())
 }
 
-/// Reads the end of a chain and makes sure that its last entry is there.
-pub(crate) fn head(conn: &Connection, tenant: i64) -> Result<ChainHead, Error> {
-    let damage = |reason| Damage::row(CHAINS.name, tenant, reason);
-    let rows = Range::of(tenant);
-    let last = "SELECT * FROM audit WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1";
-    let last = conn
-        .prepare_cached(last)?
-        .query_row([rows.first, rows.last], |row| {
-            Ok(AUDIT.check(row).and_then(|()| Stored::read(row)))
-        });
-    let last = last.optional()?.transpose()?;
-    let head = stored_head(conn, tenant)?.unwrap_or_default();
-    let (size, hash) = last.map_or((0, None), |last| (last.end(), last.last_hash()));
-    if (head.next_index(), head.previous_hash()) != (size, hash) {
-        return Err(damage("it does not end where the entries do").into());
-    }
-    Ok(head)
-}
-
-/// Reads the end of a chain as it stands written.
-pub(crate) fn stored_head(conn: &Connection, tenant: i64) -> Result<Option<ChainHead>, Error> {
-    let mut statement = conn.prepare_cached("SELECT * FROM chains WHERE tenant = ?1")?;
-    let mut rows = statement.query([tenant])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    CHAINS.check(row)?;
-    let damage = || Damage::row(CHAINS.name, tenant, "it cannot be read");
-    let previous = hash(row.get_ref(1)?.as_blob().unwrap_or_default()).map_err(|()| damage())?;
-    let frontier = Frontier::from_bytes(row.get_ref(2)?.as_blob().unwrap_or_default())
-        .map_err(|_| damage())?;
-    let head = ChainHead::restore(frontier, Some(previous)).ok_or_else(damage)?;
-    Ok(Some(head))
-}
-
-/// Writes the end of a tenant's chain.
-pub(crate) fn write_head(conn: &Connection, tenant: &Tenant) -> Result<(), Error> {
-    let Some(previous) = tenant.head.previous_hash() else {
-        return Ok(());
-    };
-    fault::hit("chains");
-    let frontier = tenant.head.frontier().to_bytes();
-    CHAINS.insert(
-        conn,
-        &[
-            integer(tenant.number),
-            blob(previous.as_bytes()),
-            blob(&frontier),
-        ],
-    )
+/// The end of a chain as it stands written; `None`: it cannot be read.
+pub(crate) fn chain_head(previous: &[u8], frontier: &[u8]) -> Option<ChainHead> {
+    let previous = hash(previous).ok()?;
+    ChainHead::restore(Frontier::from_bytes(frontier).ok()?, Some(previous))
 }

@@ -1,11 +1,11 @@
-//! What the writer has done so far, for metrics and benchmarks.
+//! What was written so far, for metrics and benchmarks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::store::Store;
 
-/// What the writer has done since the store was opened.
+/// What this process has written since the store was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
     /// Groups that were committed.
@@ -18,7 +18,7 @@ pub struct Figures {
     pub longest: Duration,
 }
 
-/// The same, as the writer counts.
+/// The same, as it is counted.
 #[derive(Default)]
 pub(crate) struct Counters {
     groups: AtomicU64,
@@ -39,12 +39,7 @@ impl Counters {
 }
 
 impl Store {
-    /// Whether free space has fallen below the reserve, so that nothing new begins.
-    pub fn space_is_low(&self) -> bool {
-        self.shared().space.is_low_now()
-    }
-
-    /// What the writer has done so far.
+    /// What this process has written so far.
     pub fn figures(&self) -> Figures {
         let counters = &self.shared().counters;
         let duration = |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed));

@@ -2,24 +2,18 @@
 
 use domain::approval::{ApprovalStatus, Decision};
 use domain::id::{GoalId, TenantId};
-use rusqlite::Connection;
+use jiff::Timestamp;
 use saga::input::{Person, Wish};
 use saga::{Input, Moment, Refusal};
-use std::collections::HashMap;
 
-use crate::error::{Damage, Error};
-use crate::goals::{self, Loaded, Record, time};
-use crate::store::Store;
-use crate::table::{Table, blob, integer};
-use crate::tenants;
-use crate::writer::{Failure, Writing};
-use crate::{approvals, fault};
+use crate::approvals::follow::Ended;
+use crate::error::{Damage, Error, Failure};
+use crate::gate::Gate;
+use crate::goals::Loaded;
+use crate::store::{Store, either};
 
-/// The table of wishes.
-pub(crate) const INBOX: Table = Table {
-    name: "inbox",
-    insert: "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, ?5)",
-};
+/// The table's name.
+pub(crate) const TABLE: &str = "inbox";
 
 /// Wishes of one goal that may wait: a goal that reads none of them has a fault that more cannot mend.
 pub const INBOX_MAX: usize = 100;
@@ -82,25 +76,9 @@ impl Store {
         G: Send + 'static,
         F: FnOnce(&Loaded) -> Result<(), G> + Send + 'static,
     {
-        let (tenant, goal) = (tenant.clone(), goal.clone());
-        self.write(move |writing| {
-            let record =
-                goals::find_by_name(writing.conn, &tenant, &goal)?.ok_or(PostError::NotFound)?;
-            let loaded = goals::load(writing.conn, writing.shared, &record)?;
-            guard(&loaded).map_err(PostError::Guard)?;
-            if loaded.inbox.len() >= INBOX_MAX {
-                return Err(PostError::Full);
-            }
-            if let Some(refusal) = refusal(writing, &record, loaded, &person.wish) {
-                return Err(PostError::Refused(refusal));
-            }
-            Ok(insert(writing, &record, &person)?)
-        })
-        .await
+        either!(self, store => store.post(tenant, goal, person, guard).await)
     }
-}
 
-impl Store {
     /// Reads the wishes that wait in a goal's inbox, in order, each with its number.
     ///
     /// # Errors
@@ -110,18 +88,9 @@ impl Store {
         tenant: &TenantId,
         goal: &GoalId,
     ) -> Result<Vec<(u64, Person)>, Error> {
-        let (tenant, goal) = (tenant.clone(), goal.clone());
-        self.read(
-            move |reading| match goals::find_by_name(reading.conn, &tenant, &goal)? {
-                Some(record) => of(reading.conn, record.id),
-                None => Ok(Vec::new()),
-            },
-        )
-        .await
+        either!(self, store => store.inbox(tenant, goal).await)
     }
-}
 
-impl Store {
     /// Takes out wishes that were read and change nothing, such as a pause of a goal that is paused.
     ///
     /// # Errors
@@ -132,107 +101,58 @@ impl Store {
         goal: &GoalId,
         read: u64,
     ) -> Result<(), Error> {
-        let (tenant, goal) = (tenant.clone(), goal.clone());
-        self.write(move |writing| {
-            let Some(record) = goals::find_by_name(writing.conn, &tenant, &goal)? else {
-                return Ok(());
-            };
-            let read = i64::try_from(read).unwrap_or(i64::MAX);
-            delete(writing.conn, record.id, read)?;
-            writing.staged.read_up_to(record.id, read);
-            Ok(())
-        })
-        .await
+        either!(self, store => store.forget_wishes(tenant, goal, read).await)
     }
 }
 
 /// Judges a wish as if everything that waits had been read.
-fn refusal(writing: &Writing<'_>, record: &Record, loaded: Loaded, wish: &Wish) -> Option<Refusal> {
+pub(crate) fn judge<G>(
+    loaded: Loaded,
+    person: &Person,
+    (gate, tenant, goal): (&Gate, &TenantId, &GoalId),
+    now: Timestamp,
+) -> Result<(), PostError<G>> {
+    if loaded.inbox.len() >= INBOX_MAX {
+        return Err(PostError::Full);
+    }
+    let held = gate.held_total(tenant, goal, loaded.created_at, now);
+    let now = Moment::held(now, held);
     let mut saga = loaded.saga;
-    let since = time(record.created_at);
-    let held = writing
-        .staged
-        .gate()
-        .held_total(&record.tenant, &record.goal, since, writing.now);
-    let now = Moment::held(writing.now, held);
     for (_, waiting) in loaded.inbox {
         for event in saga.decide(&Input::Person(waiting), now) {
             saga.apply(&event);
         }
     }
-    saga.refusal(wish)
+    match saga.refusal(&person.wish) {
+        Some(refusal) => Err(PostError::Refused(refusal)),
+        None => Ok(()),
+    }
 }
 
-fn insert(writing: &mut Writing<'_>, record: &Record, person: &Person) -> Result<Posted, Error> {
-    let conn = writing.conn;
-    let last: Option<i64> = conn
-        .prepare_cached("SELECT max(seq) FROM sqlite_sequence WHERE name = 'inbox'")?
-        .query_row([], |row| row.get(0))?;
-    let id = last.unwrap_or(0) + 1;
-    let body = serde_json::to_vec(person).map_err(|_| Error::Unwritable("a wish"))?;
-    fault::hit("post.inbox");
-    INBOX.insert(
-        conn,
-        &[
-            integer(id),
-            integer(record.id),
-            integer(writing.now.as_microsecond()),
-            blob(&body),
-        ],
-    )?;
-    if let Wish::Decide {
+/// How the approval stands that a wish decides, as soon as the wish is taken; `None`: it decides none.
+pub(crate) fn decides(person: &Person, at: i64) -> Option<(&str, Ended)> {
+    let Wish::Decide {
         approval, decision, ..
     } = &person.wish
-    {
-        let status = match decision {
-            Decision::Grant => ApprovalStatus::Granted,
-            Decision::Refuse => ApprovalStatus::Refused,
-        };
-        fault::hit("post.approval");
-        let decided = approvals::Decided {
-            status,
-            by: Some(&person.by),
-            at: writing.now.as_microsecond(),
-        };
-        approvals::decide(conn, tenants::tenant_of(record.id), approval, &decided)?;
-    }
-    writing.staged.posted(record.id, id);
-    Ok(Posted {
-        id: u64::try_from(id).unwrap_or(0),
-        sequence: record.sequence,
-    })
+    else {
+        return None;
+    };
+    let status = match decision {
+        Decision::Grant => ApprovalStatus::Granted,
+        Decision::Refuse => ApprovalStatus::Refused,
+    };
+    let by = Some(person.by.clone());
+    Some((approval, Ended { status, by, at }))
 }
 
-/// Deletes the wishes of a goal that the machine has read.
-pub(crate) fn delete(conn: &Connection, goal: i64, read: i64) -> Result<(), Error> {
-    fault::hit("append.inbox");
-    conn.prepare_cached("DELETE FROM inbox WHERE goal = ?1 AND id <= ?2")?
-        .execute([goal, read])?;
-    Ok(())
+/// Writes a wish as it is stored.
+pub(crate) fn encode(person: &Person) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(person).map_err(|_| Error::Unwritable("a wish"))
 }
 
-/// Reads the unread wishes of a goal, in order.
-pub(crate) fn of(conn: &Connection, goal: i64) -> Result<Vec<(u64, Person)>, Error> {
-    let mut statement = conn.prepare_cached("SELECT * FROM inbox WHERE goal = ?1 ORDER BY id")?;
-    let mut rows = statement.query([goal])?;
-    let mut wishes = Vec::new();
-    while let Some(row) = rows.next()? {
-        INBOX.check(row)?;
-        let id: i64 = row.get(0)?;
-        let person = serde_json::from_slice(row.get_ref(3)?.as_blob().unwrap_or_default());
-        let person = person.map_err(|error| Damage::row(INBOX.name, id, error.to_string()))?;
-        wishes.push((u64::try_from(id).unwrap_or(0), person));
-    }
-    Ok(wishes)
-}
-
-/// Reads which wishes of which goals are unread.
-pub(crate) fn unread(conn: &Connection) -> Result<HashMap<i64, Vec<i64>>, Error> {
-    let mut statement = conn.prepare("SELECT goal, id FROM inbox ORDER BY id")?;
-    let mut rows = statement.query([])?;
-    let mut unread: HashMap<i64, Vec<i64>> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        unread.entry(row.get(0)?).or_default().push(row.get(1)?);
-    }
-    Ok(unread)
+/// Reads a wish as it is stored in the row of that number.
+pub(crate) fn decode(id: i64, body: &[u8]) -> Result<(u64, Person), Error> {
+    let person = serde_json::from_slice(body);
+    let person = person.map_err(|error| Damage::row(TABLE, id, error.to_string()))?;
+    Ok((u64::try_from(id).unwrap_or(0), person))
 }

@@ -5,19 +5,12 @@ use std::path::{Path, PathBuf};
 use audit::{CheckpointSigner, VerifierKey};
 use domain::digest::InstallationSecret;
 use ed25519_dalek::SigningKey;
-use jiff::Timestamp;
-use rusqlite::Connection;
 
-use crate::epoch;
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::keys;
-use crate::table::{Table, blob, integer, text};
 
-/// The table, of one row.
-pub(crate) const INSTALLATION: Table = Table {
-    name: "installation",
-    insert: "INSERT INTO installation VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-};
+/// The table's name.
+pub(crate) const TABLE: &str = "installation";
 
 /// Who this installation is.
 pub(crate) struct Installation {
@@ -39,95 +32,31 @@ fn signing_path(dir: &Path) -> PathBuf {
     dir.join("keys").join("audit.key")
 }
 
-impl Installation {
-    /// Reads the installation, or founds it where the store is new.
-    pub(crate) fn open(conn: &Connection, dir: &Path) -> Result<Self, Error> {
-        let now = Timestamp::now().as_microsecond();
-        if let Some(stored) = Stored::read(conn)? {
-            let secret = InstallationSecret::new(keys::read(&secret_path(dir))?);
-            let installation = stored.with_keys(dir, secret, keys::read(&signing_path(dir))?)?;
-            let epoch = epoch::read_or_found(conn, now)?;
-            return Ok(Self {
-                epoch,
-                ..installation
-            });
-        }
-        let secret = InstallationSecret::new(keys::read_or_create(&secret_path(dir))?);
-        let seed = keys::read_or_create(&signing_path(dir))?;
-        let name = uuid::Uuid::now_v7().to_string();
-        let signer = signer(&name, seed, dir)?;
-        let proof = proof(&secret, &name);
-        let key = signer.verifier_key().to_string();
-        let row = [
-            integer(1),
-            text(&name),
-            integer(now),
-            blob(proof.as_bytes()),
-            text(&key),
-        ];
-        INSTALLATION.insert(conn, &row)?;
-        Ok(Self {
-            name,
-            secret,
-            signer,
-            epoch: epoch::read_or_found(conn, now)?,
-        })
-    }
-
-    /// Reads the installation of a store that another process may have open.
-    pub(crate) fn read(conn: &Connection, dir: &Path) -> Result<Self, Error> {
-        let stored = Stored::read(conn)?.ok_or_else(|| Error::Foreign {
-            path: dir.to_owned(),
-        })?;
-        let secret = InstallationSecret::new(keys::read(&secret_path(dir))?);
-        let installation = stored.with_keys(dir, secret, keys::read(&signing_path(dir))?)?;
-        let epoch = epoch::read(conn)?;
-        Ok(Self {
-            epoch,
-            ..installation
-        })
-    }
-}
-
-/// Returns the installation's name and public key without touching its private keys.
-pub(crate) fn public(conn: &Connection, dir: &Path) -> Result<(String, VerifierKey), Error> {
-    let stored = Stored::read(conn)?.ok_or_else(|| Error::Foreign {
-        path: dir.to_owned(),
-    })?;
-    let key = stored
-        .verifier_key
-        .parse()
-        .map_err(|_| INSTALLATION.damage(None, "its verifier key is malformed"))?;
-    Ok((stored.name, key))
-}
-
-struct Stored {
-    name: String,
-    proof: Vec<u8>,
-    verifier_key: String,
+/// An installation as its row says.
+pub(crate) struct Stored {
+    pub(crate) name: String,
+    /// Keyed digest of the name.
+    pub(crate) proof: Vec<u8>,
+    pub(crate) verifier_key: String,
 }
 
 impl Stored {
-    fn read(conn: &Connection) -> Result<Option<Self>, Error> {
-        let mut statement = conn.prepare("SELECT * FROM installation")?;
-        let mut rows = statement.query([])?;
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        INSTALLATION.check(row)?;
-        Ok(Some(Self {
-            name: row.get(1)?,
-            proof: row.get(3)?,
-            verifier_key: row.get(4)?,
-        }))
+    /// Founds an installation with the keys of a data directory, which are made where they are missing.
+    pub(crate) fn found(dir: &Path) -> Result<Self, Error> {
+        let secret = InstallationSecret::new(keys::read_or_create(&secret_path(dir))?);
+        let seed = keys::read_or_create(&signing_path(dir))?;
+        let name = uuid::Uuid::now_v7().to_string();
+        Ok(Self {
+            proof: proof(&secret, &name).as_bytes().to_vec(),
+            verifier_key: signer(&name, seed, dir)?.verifier_key().to_string(),
+            name,
+        })
     }
 
-    fn with_keys(
-        self,
-        dir: &Path,
-        secret: InstallationSecret,
-        seed: [u8; 32],
-    ) -> Result<Installation, Error> {
+    /// The installation with the keys of a data directory, which have to be its own.
+    pub(crate) fn with_keys(self, dir: &Path, epoch: i64) -> Result<Installation, Error> {
+        let secret = InstallationSecret::new(keys::read(&secret_path(dir))?);
+        let seed = keys::read(&signing_path(dir))?;
         let other = "it is not the key that this store was made with";
         if proof(&secret, &self.name).as_bytes() != self.proof.as_slice() {
             return Err(Error::Key {
@@ -146,8 +75,14 @@ impl Stored {
             name: self.name,
             secret,
             signer,
-            epoch: 0,
+            epoch,
         })
+    }
+
+    /// The public key of whoever signs, without its private key.
+    pub(crate) fn key(&self) -> Result<VerifierKey, Error> {
+        let key = self.verifier_key.parse();
+        Ok(key.map_err(|_| Damage::row(TABLE, "", "its verifier key is malformed"))?)
     }
 }
 

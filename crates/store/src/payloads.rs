@@ -3,13 +3,12 @@
 //! One row holds the values of one journal row in the order of its events: four bytes of length, most significant first,
 //! then the value as JSON. No checksum is needed, since each value is told by the digest that names it.
 
-use rusqlite::{Connection, OptionalExtension as _};
 use saga::{Event, Payload};
 
 use crate::error::{Damage, Error};
 
 /// The table's name.
-const TABLE: &str = "payloads";
+pub(crate) const TABLE: &str = "payloads";
 /// The length that says that there is no value.
 const ABSENT: u32 = u32::MAX;
 
@@ -35,24 +34,25 @@ pub(crate) fn encode(events: &mut [Event]) -> Result<Option<Vec<u8>>, Error> {
 
 /// The values of one journal row, as they are handed out one by one.
 pub(crate) struct Bodies {
-    row: i64,
+    row: String,
     /// `None`: the row was erased.
     bytes: Option<Vec<u8>>,
     position: usize,
 }
 
 impl Bodies {
-    /// Reads the values of a journal row.
-    pub(crate) fn read(conn: &Connection, row: i64) -> Result<Self, Error> {
-        let mut statement =
-            conn.prepare_cached("SELECT bodies FROM payloads WHERE journal = ?1")?;
-        let bytes = statement.query_row([row], |row| row.get(0)).optional()?;
-        let bytes = bytes.ok_or_else(|| damage(row, "it is missing"))?;
-        Ok(Self {
-            row,
+    /// The values of the journal row of that number; `None`: they were erased.
+    pub(crate) fn new(row: impl ToString, bytes: Option<Vec<u8>>) -> Self {
+        Self {
+            row: row.to_string(),
             bytes,
             position: 0,
-        })
+        }
+    }
+
+    /// The row.
+    pub(crate) fn row(&self) -> &str {
+        &self.row
     }
 
     /// Whether the row was erased.
@@ -68,7 +68,7 @@ impl Bodies {
         let rest = bytes.get(self.position..).unwrap_or_default();
         let (size, rest) = rest
             .split_first_chunk::<4>()
-            .ok_or_else(|| damage(self.row, "it is cut short"))?;
+            .ok_or_else(|| damage(&self.row, "it is cut short"))?;
         self.position += size.len();
         let size = u32::from_be_bytes(*size);
         if size == ABSENT {
@@ -76,7 +76,7 @@ impl Bodies {
         }
         let body = rest
             .get(..size as usize)
-            .ok_or_else(|| damage(self.row, "it is cut short"))?;
+            .ok_or_else(|| damage(&self.row, "it is cut short"))?;
         self.position += body.len();
         Ok(Some(body))
     }
@@ -87,40 +87,25 @@ impl Bodies {
         key: &domain::digest::GoalKey,
         payload: &mut Payload,
     ) -> Result<(), Error> {
-        let row = self.row;
-        match self.next()? {
-            Some(body) => Ok(payload
-                .restore(key, body)
-                .map_err(|error| damage(row, error.to_string()))?),
-            None => Ok(()),
-        }
+        let Some(body) = self.next()? else {
+            return Ok(());
+        };
+        let restored = payload.restore(key, body);
+        let restored = restored.map_err(|error| error.to_string());
+        Ok(restored.map_err(|reason| damage(&self.row, reason))?)
     }
 
     /// Makes sure that nothing is left over.
     pub(crate) fn end(&self) -> Result<(), Error> {
         match &self.bytes {
             Some(bytes) if bytes.len() != self.position => {
-                Err(damage(self.row, "it is too long").into())
+                Err(damage(&self.row, "it is too long").into())
             }
             _ => Ok(()),
         }
     }
 }
 
-/// Writes the values of a journal row.
-pub(crate) fn insert(conn: &Connection, row: i64, bodies: &[u8]) -> Result<(), Error> {
-    conn.prepare_cached("INSERT INTO payloads VALUES (?1, ?2)")?
-        .execute((row, bodies))?;
-    Ok(())
-}
-
-/// Erases the values of a journal row.
-pub(crate) fn erase(conn: &Connection, row: i64) -> Result<(), Error> {
-    conn.prepare_cached("UPDATE payloads SET bodies = NULL WHERE journal = ?1")?
-        .execute([row])?;
-    Ok(())
-}
-
-fn damage(row: i64, reason: impl Into<String>) -> Damage {
+fn damage(row: &str, reason: impl Into<String>) -> Damage {
     Damage::row(TABLE, row, reason)
 }

@@ -1,4 +1,4 @@
-//! What the writer, the readers and the store's users share.
+//! What the parts of one store share, wherever the facts are.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,10 @@ use tokio::sync::watch;
 use crate::figures::Counters;
 use crate::gate::Gate;
 use crate::installation::Installation;
-use crate::space::Space;
 use crate::toolsets::Toolsets;
 use crate::watch::Watchers;
 
-/// What all threads of one store share.
+/// What all parts of one store share.
 pub(crate) struct Shared {
     /// The data directory.
     pub(crate) dir: PathBuf,
@@ -25,15 +24,13 @@ pub(crate) struct Shared {
     pub(crate) gate: watch::Sender<Gate>,
     /// How often notices were written.
     pub(crate) notices: watch::Sender<u64>,
-    /// The free space of the data directory.
-    pub(crate) space: Space,
-    /// What the writer has done.
+    /// What was written so far.
     pub(crate) counters: Counters,
 }
 
 impl Shared {
-    /// What the threads of a new store share.
-    pub(crate) fn new(dir: &Path, space: Space, installation: Installation, gate: Gate) -> Self {
+    /// What the parts of a new store share.
+    pub(crate) fn new(dir: &Path, installation: Installation, gate: Gate) -> Self {
         Self {
             dir: dir.to_owned(),
             installation,
@@ -41,7 +38,6 @@ impl Shared {
             watchers: Watchers::default(),
             gate: watch::Sender::new(gate),
             notices: watch::Sender::new(0),
-            space,
             counters: Counters::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! The store: how it is opened, and how work reaches the writer and the readers.
+//! The store: facts at rest in SQLite or in Postgres, behind one interface.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,25 +7,15 @@ use domain::digest::{GoalKey, InstallationSecret};
 use domain::id::{GoalId, TenantId};
 use tokio::sync::watch;
 
-use crate::copier::{Copier, LOG_PAGES};
 use crate::error::Error;
 use crate::evidence::checkpoint::Untold;
-use crate::installation::Installation;
-use crate::lock::Lock;
-use crate::readers::{Readers, Reading};
 use crate::shared::Shared;
-use crate::space::Space;
-use crate::state::State;
-use crate::writer::{Failure, Start, Writer, Writing};
-use crate::{DATABASE, check, connection, goals, keys, schema};
+use crate::sqlite::Sqlite;
 
 /// Free space below which nothing new begins, in MiB (CONTRACT §6).
 pub const RESERVE_MB_DEFAULT: u64 = 64;
 
-/// The file without which no proof-only setting is taken.
-const PROOF_MARKER: &str = "prove-run";
-
-/// How a store is opened.
+/// How a store on SQLite is opened.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// The data directory; it is made where it is missing.
@@ -59,66 +49,48 @@ impl StoreConfig {
     }
 }
 
-/// Facts at rest. Clones are the same store; dropping the last one waits for the writer and lets the lock go.
+/// Facts at rest. Clones are the same store; dropping the last one ends what it runs and lets its locks go.
 #[derive(Clone)]
 pub struct Store {
+    pub(crate) kind: Kind,
     shared: Arc<Shared>,
-    readers: Arc<Readers>,
-    writer: Arc<Writer>,
     /// One checkpoint at a time, so that its file never goes back; those that nobody outside was told of yet.
     untold: Arc<tokio::sync::Mutex<Untold>>,
 }
 
+/// Where the facts are.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    Sqlite(Sqlite),
+}
+
+/// Calls the same method of whichever store it is.
+macro_rules! either {
+    ($store:expr, $inner:ident => $call:expr) => {
+        match &$store.kind {
+            $crate::store::Kind::Sqlite($inner) => $call,
+        }
+    };
+}
+pub(crate) use either;
+
 impl Store {
-    /// Opens a store, or founds it. Blocks for as long as the files take.
+    /// Opens a store on SQLite, or founds it. Blocks for as long as the files take.
     ///
     /// # Errors
     /// [`Error`]: in use, newer, foreign, damaged (naming where), or not readable; nothing was changed then.
     pub fn open(config: StoreConfig) -> Result<Self, Error> {
-        keys::create_dir(&config.dir)?;
-        let lock = Lock::take(&config.dir)?;
-        config.check_proof()?;
-        let path = config.dir.join(DATABASE);
-        connection::check(&path)?;
-        // SQLite gives the files beside the database the database's permissions.
-        keys::create_file(&path)?;
-        for beside in ["db-wal", "db-shm"].map(|extension| path.with_extension(extension)) {
-            if beside.exists() {
-                keys::make_private(&beside, 0o600)?;
-            }
-        }
-        let durable = !config.proof.no_sync;
-        let mut conn = connection::open_writer(&path, durable)?;
-        schema::migrate(&conn, &path)?;
-        for folder in ["keys", "checkpoints"] {
-            keys::create_private_dir(&config.dir.join(folder))?;
-        }
-        let installation = Installation::open(&conn, &config.dir)?;
-        keys::sync_dir(&config.dir)?;
-        check::quick(&conn, &config.dir)?;
-        let state = State::read(&conn)?;
-        let own = connection::open_writer(&path, durable)?;
-        let copier = Copier::start(&mut conn, own, config.proof.log_pages.unwrap_or(LOG_PAGES))?;
-        let space = Space::new(config.dir.clone(), config.reserve_mb);
-        let gate = state.gate().clone();
-        let shared = Arc::new(Shared::new(&config.dir, space.clone(), installation, gate));
-        let readers = Arc::new(Readers::new(path, Arc::clone(&shared)));
-        let sabotage = config.proof.sabotage_journal;
-        let writer = Writer::start(Start {
-            copier,
-            conn,
-            state,
-            shared: Arc::clone(&shared),
-            space,
-            _lock: lock,
-            sabotage,
-        })?;
-        Ok(Self {
+        let sqlite = Sqlite::open(config)?;
+        let shared = sqlite.shared();
+        Ok(Self::of(Kind::Sqlite(sqlite), shared))
+    }
+
+    fn of(kind: Kind, shared: Arc<Shared>) -> Self {
+        Self {
+            kind,
             shared,
-            readers,
-            writer: Arc::new(writer),
             untold: Arc::default(),
-        })
+        }
     }
 
     /// The data directory.
@@ -129,6 +101,11 @@ impl Store {
     /// The installation's id.
     pub fn installation(&self) -> &str {
         &self.shared.installation.name
+    }
+
+    /// Which of its lives the store is in: 1 until it is restored from a backup.
+    pub fn epoch(&self) -> u64 {
+        u64::try_from(self.shared.installation.epoch).unwrap_or(0)
     }
 
     /// The secret from which all keyed digests of the installation are made.
@@ -146,6 +123,14 @@ impl Store {
         self.shared.installation.signer.verifier_key()
     }
 
+    /// Whether too little space is free for anything new.
+    pub fn space_is_low(&self) -> bool {
+        match &self.kind {
+            Kind::Sqlite(sqlite) => sqlite.space_is_low(),
+            // The space is the server's; it says so itself where it has none.
+        }
+    }
+
     /// Watches a goal: the receiver holds the sequence of its newest committed event, 0 while there is no such goal.
     ///
     /// # Errors
@@ -157,46 +142,12 @@ impl Store {
     ) -> Result<watch::Receiver<u64>, Error> {
         // Watched before it is read, so that nothing committed in between is missed.
         let receiver = self.shared.watchers.watch(tenant, goal);
-        let (of_tenant, of_goal) = (tenant.clone(), goal.clone());
-        let found = self
-            .read(move |reading| goals::find_by_name(reading.conn, &of_tenant, &of_goal))
-            .await?;
-        self.shared
-            .watchers
-            .tell_read(tenant, goal, found.map_or(0, |record| record.sequence));
+        let newest = either!(self, store => store.sequence(tenant, goal).await?);
+        self.shared.watchers.tell_read(tenant, goal, newest);
         Ok(receiver)
     }
 
-    /// Runs some work in the writer's next group.
-    pub(crate) async fn write<T, E, W>(&self, work: W) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: Failure,
-        W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
-    {
-        self.writer.run(work).await
-    }
-
-    /// The same on a thread that may block, outside any runtime.
-    pub(crate) fn write_blocking<T, E, W>(&self, work: W) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: Failure,
-        W: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
-    {
-        self.writer.run_blocking(work)
-    }
-
-    /// Reads with one of the reading connections.
-    pub(crate) async fn read<T, R>(&self, read: R) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        R: FnOnce(&Reading<'_>) -> Result<T, Error> + Send + 'static,
-    {
-        self.readers.run(read).await
-    }
-
-    /// What readers and writer share.
+    /// What all parts of the store share.
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -212,29 +163,5 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store")
             .field("dir", &self.shared.dir)
             .finish_non_exhaustive()
-    }
-}
-
-impl StoreConfig {
-    fn check_proof(&self) -> Result<(), Error> {
-        let setting = match self.proof {
-            Proof {
-                sabotage_journal: true,
-                ..
-            } => "sabotage_journal",
-            Proof { no_sync: true, .. } => "no_sync",
-            Proof {
-                log_pages: Some(_), ..
-            } => "log_pages",
-            Proof {
-                log_pages: None, ..
-            } => return Ok(()),
-        };
-        let marker = self.dir.join(PROOF_MARKER);
-        if marker.is_file() {
-            Ok(())
-        } else {
-            Err(Error::ProofOnly { setting, marker })
-        }
     }
 }

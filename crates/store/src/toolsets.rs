@@ -5,19 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::digest::Digest;
 use domain::tool::Toolset;
-use rusqlite::Connection;
-use saga::PinnedTools;
 
 use crate::error::{Damage, Error};
-use crate::fault;
-use crate::state::Staged;
-use crate::table::{Table, blob, integer};
 
-/// The table of toolsets.
-pub(crate) const TOOLSETS: Table = Table {
-    name: "toolsets",
-    insert: "INSERT INTO toolsets VALUES (?1, ?2, ?3, ?4)",
-};
+/// The table's name.
+pub(crate) const TABLE: &str = "toolsets";
 
 /// Toolsets kept in memory: a set changes when the configuration does.
 const CACHED_MAX: usize = 64;
@@ -29,20 +21,18 @@ pub(crate) struct Toolsets {
 }
 
 impl Toolsets {
-    /// Puts a pinned set back into an event.
-    pub(crate) fn restore(&self, conn: &Connection, pinned: &mut PinnedTools) -> Result<(), Error> {
-        let digest = pinned.digest();
-        let cached = self.lock().get(&digest).cloned();
-        let tools = match cached {
-            Some(tools) => tools,
-            None => {
-                let tools = Arc::new(read(conn, digest)?);
-                self.remember(digest, Arc::clone(&tools));
-                tools
-            }
-        };
-        pinned.restore(tools);
-        Ok(())
+    /// The set of that digest, where it was read before.
+    pub(crate) fn known(&self, digest: Digest) -> Option<Arc<Toolset>> {
+        self.lock().get(&digest).cloned()
+    }
+
+    /// Takes in a set as it is stored.
+    pub(crate) fn take(&self, digest: Digest, body: &[u8]) -> Result<Arc<Toolset>, Error> {
+        let tools: Toolset = serde_json::from_slice(body)
+            .map_err(|_| Damage::row(TABLE, digest, "it cannot be read"))?;
+        let tools = Arc::new(tools);
+        self.remember(digest, Arc::clone(&tools));
+        Ok(tools)
     }
 
     /// Remembers a set that was just pinned.
@@ -60,40 +50,7 @@ impl Toolsets {
     }
 }
 
-/// Stores a set unless it is stored already.
-pub(crate) fn store(
-    conn: &Connection,
-    staged: &mut Staged<'_>,
-    digest: Digest,
-    tools: &Toolset,
-) -> Result<(), Error> {
-    if staged.has_toolset(&digest) {
-        return Ok(());
-    }
-    let known = conn
-        .prepare_cached("SELECT 1 FROM toolsets WHERE digest = ?1")?
-        .exists([digest.as_bytes()])?;
-    if !known {
-        fault::hit("append.toolset");
-        let id: i64 =
-            conn.query_row("SELECT coalesce(max(id), 0) + 1 FROM toolsets", [], |row| {
-                row.get(0)
-            })?;
-        let body = serde_json::to_vec(tools).map_err(|_| Error::Unwritable("a toolset"))?;
-        TOOLSETS.insert(conn, &[integer(id), blob(digest.as_bytes()), blob(&body)])?;
-    }
-    staged.stored_toolset(digest);
-    Ok(())
-}
-
-fn read(conn: &Connection, digest: Digest) -> Result<Toolset, Error> {
-    let mut statement = conn.prepare_cached("SELECT * FROM toolsets WHERE digest = ?1")?;
-    let mut rows = statement.query([digest.as_bytes()])?;
-    let row = rows
-        .next()?
-        .ok_or_else(|| Damage::row(TOOLSETS.name, digest, "it is missing"))?;
-    TOOLSETS.check(row)?;
-    let body = row.get_ref(2)?.as_blob().unwrap_or_default();
-    Ok(serde_json::from_slice(body)
-        .map_err(|_| Damage::row(TOOLSETS.name, digest, "it cannot be read"))?)
+/// Writes a set as it is stored.
+pub(crate) fn encode(tools: &Toolset) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(tools).map_err(|_| Error::Unwritable("a toolset"))
 }

@@ -1,13 +1,12 @@
 //! Exports: all entries of a chain as lines, ending with its signed checkpoint, in bounded memory.
 
 use audit::Draft;
-use rusqlite::Connection;
 
 use super::checkpoint::SignedCheckpoint;
-use super::{AUDIT, Prepared, Stored};
+use super::{Prepared, Stored};
+use crate::chain::Chain;
 use crate::error::Error;
-use crate::store::Store;
-use crate::tenants::{self, Chain, Range};
+use crate::store::{Store, either};
 
 /// Entries in one piece of an export: about a hundred kilobytes.
 const PIECE_ENTRIES: usize = 256;
@@ -28,9 +27,7 @@ impl Store {
     /// [`Error`]; nothing may then be exported.
     pub async fn export(&self, chain: &Chain, evidence: Vec<Draft>) -> Result<Export, Error> {
         let prepared = Prepared::new(chain.clone(), evidence)?;
-        let signed = self
-            .checkpoint_after(chain, move |writing| prepared.write(writing))
-            .await?;
+        let signed = self.checkpoint_after(chain, prepared).await?;
         Ok(Export {
             store: self.clone(),
             signed,
@@ -58,45 +55,47 @@ impl Export {
             self.done = true;
             return Ok(Some(audit::export_line(&self.signed.note) + "\n"));
         }
-        let (chain, span) = (self.signed.chain.clone(), (self.next, self.signed.size));
-        let (piece, next) = self
-            .store
-            .read(move |reading| piece(reading.conn, &chain, span))
-            .await?;
-        self.next = next;
-        Ok(Some(piece))
+        let (chain, span) = (&self.signed.chain, (self.next, self.signed.size));
+        let piece = either!(self.store, store => store.piece(chain, span).await?);
+        // Where rows are missing the export goes on to its end, and the verifier of it will say which.
+        self.next = match piece.lines.is_empty() {
+            true => self.signed.size,
+            false => piece.reached,
+        };
+        Ok(Some(piece.lines))
     }
 }
 
-fn piece(
-    conn: &Connection,
-    chain: &Chain,
-    (next, size): (u64, u64),
-) -> Result<(String, u64), Error> {
-    let number = tenants::number(conn, chain.as_str())?.unwrap_or_default();
-    let mut reached = next;
-    let mut piece = String::new();
-    let sql = "SELECT * FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id";
-    let rows = Range::of(number);
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut found = statement.query([rows.at(next), rows.at(size)])?;
-    let mut entries = 0;
-    while entries < PIECE_ENTRIES
-        && let Some(row) = found.next()?
-    {
-        AUDIT.check(row)?;
-        let stored = Stored::read(row)?;
-        reached = stored.end();
-        stored.lines(chain, |_, line| {
-            piece.push_str(&line);
-            piece.push('\n');
-            entries += 1;
-        })?;
+/// A piece of an export as it fills.
+pub(crate) struct Piece {
+    lines: String,
+    entries: usize,
+    /// The index after the last entry.
+    reached: u64,
+}
+
+impl Piece {
+    /// An empty piece that begins at an index.
+    pub(crate) fn new(next: u64) -> Self {
+        Self {
+            lines: String::new(),
+            entries: 0,
+            reached: next,
+        }
     }
-    // Where rows are missing the export goes on to its end, and the verifier of it will say which.
-    Ok(if piece.is_empty() {
-        (piece, size)
-    } else {
-        (piece, reached)
-    })
+
+    /// Whether nothing more belongs into it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries >= PIECE_ENTRIES
+    }
+
+    /// Takes the next row.
+    pub(crate) fn take(&mut self, chain: &Chain, stored: Stored) -> Result<(), Error> {
+        self.reached = stored.end();
+        stored.lines(chain, |_, line| {
+            self.lines.push_str(&line);
+            self.lines.push('\n');
+            self.entries += 1;
+        })
+    }
 }

@@ -4,12 +4,11 @@ use audit::Draft;
 use domain::id::TenantId;
 use jiff::Timestamp;
 
-use super::{AUDIT, Prepared, Stored, index_of};
+use super::{Prepared, Stored, index_of};
+use crate::chain::Chain;
 use crate::error::Error;
 use crate::page::{Listed, Page};
-use crate::readers::Reading;
-use crate::store::Store;
-use crate::tenants::{self, Chain, Range};
+use crate::store::{Store, either};
 
 /// Rows looked at for one page: a bound on one answer's time, some tenths of a second.
 const SCAN_MAX: usize = 50_000;
@@ -38,7 +37,7 @@ impl Store {
     /// [`Error`]; the act is then to be refused (DESIGN law 13).
     pub async fn append_evidence(&self, chain: &Chain, drafts: Vec<Draft>) -> Result<(), Error> {
         let prepared = Prepared::new(chain.clone(), drafts)?;
-        self.write(move |writing| prepared.write(writing)).await
+        either!(self, store => store.append_evidence(prepared).await)
     }
 
     /// Lists a tenant's entries as canonical JSON, newest first. With a filter a page may be short although more follow.
@@ -52,8 +51,7 @@ impl Store {
         page: Page,
     ) -> Result<Listed<String>, Error> {
         let chain = Chain::Tenant(tenant.clone());
-        self.read(move |reading| list(reading, &chain, &filter, page))
-            .await
+        either!(self, store => store.entries(&chain, filter, page).await)
     }
 
     /// Reads one of a tenant's entries as canonical JSON; `None`: there is none of that id.
@@ -64,89 +62,84 @@ impl Store {
         let Some(index) = index_of(id) else {
             return Ok(None);
         };
-        let chain = Chain::Tenant(tenant.clone());
-        self.read(move |reading| {
-            let page = Page {
-                limit: 1,
-                before: Some(index.saturating_add(1)),
-            };
-            let listed = list(reading, &chain, &EntryFilter::default(), page)?;
-            // Past the end, the newest entry would answer for the one asked for.
-            Ok(listed
-                .items
-                .into_iter()
-                .next()
-                .filter(|_| listed.last == Some(index)))
-        })
-        .await
+        let page = Page {
+            limit: 1,
+            before: Some(index.saturating_add(1)),
+        };
+        let listed = self.entries(tenant, EntryFilter::default(), page).await?;
+        // Past the end, the newest entry would answer for the one asked for.
+        let mut found = listed.items.into_iter();
+        Ok(found.next().filter(|_| listed.last == Some(index)))
     }
 }
 
-fn list(
-    reading: &Reading<'_>,
-    chain: &Chain,
-    filter: &EntryFilter,
-    page: Page,
-) -> Result<Listed<String>, Error> {
-    let mut listed = Listed::default();
-    let Some(number) = tenants::number(reading.conn, chain.as_str())? else {
-        return Ok(listed);
-    };
-    let rows = Range::of(number);
-    let before = page.before.unwrap_or(u64::MAX);
-    let sql = "SELECT * FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
-    let mut statement = reading.conn.prepare_cached(sql)?;
-    let mut found = statement.query([rows.first, rows.at(before)])?;
-    let mut looked_at = 0;
-    while let Some(row) = found.next()? {
-        if looked_at == SCAN_MAX {
-            listed.next = listed.last;
-            return Ok(listed);
+/// A page of entries as it fills, newest first.
+pub(crate) struct Filling<'a> {
+    pub(crate) chain: &'a Chain,
+    pub(crate) filter: &'a EntryFilter,
+    pub(crate) page: Page,
+    pub(crate) listed: Listed<String>,
+    looked_at: usize,
+}
+
+impl<'a> Filling<'a> {
+    /// An empty page.
+    pub(crate) fn new(chain: &'a Chain, filter: &'a EntryFilter, page: Page) -> Self {
+        Self {
+            chain,
+            filter,
+            page,
+            listed: Listed::default(),
+            looked_at: 0,
         }
-        looked_at += 1;
-        AUDIT.check(row)?;
-        let stored = Stored::read(row)?;
+    }
+
+    /// Where the page begins: entries from this index on are not asked for.
+    pub(crate) fn before(&self) -> u64 {
+        self.page.before.unwrap_or(u64::MAX)
+    }
+
+    /// Takes the next older row; `false`: the page is full, or enough was looked at, and another one follows.
+    pub(crate) fn take(&mut self, stored: Stored) -> Result<bool, Error> {
         let first = stored.first;
-        if !collect(stored, chain, (filter, before, page.limit), &mut listed)? {
-            listed.next = listed.last;
-            return Ok(listed);
-        }
-        listed.last = Some(listed.last.map_or(first, |last| last.min(first)));
-    }
-    Ok(listed)
-}
-
-/// Takes the fitting entries of one row, newest first; `false`: the page is full and another one follows.
-fn collect(
-    stored: Stored,
-    chain: &Chain,
-    (filter, before, limit): (&EntryFilter, u64, u32),
-    listed: &mut Listed<String>,
-) -> Result<bool, Error> {
-    let in_time = filter.from.is_none_or(|from| stored.at >= from)
-        && filter.to.is_none_or(|to| stored.at < to);
-    let fitting: Vec<u64> = (stored.first..)
-        .zip(&stored.entries)
-        .filter(|(index, (draft, _))| in_time && *index < before && fits(draft, filter))
-        .map(|(index, _)| index)
-        .collect();
-    if fitting.is_empty() {
-        return Ok(true);
-    }
-    let mut lines = Vec::new();
-    stored.lines(chain, |index, line| {
-        if fitting.contains(&index) {
-            lines.push((index, line));
-        }
-    })?;
-    for (index, line) in lines.into_iter().rev() {
-        if listed.items.len() == limit as usize {
+        let more = self.looked_at < SCAN_MAX && self.collect(stored)?;
+        if !more {
+            self.listed.next = self.listed.last;
             return Ok(false);
         }
-        listed.items.push(line);
-        listed.last = Some(index);
+        self.looked_at += 1;
+        self.listed.last = Some(self.listed.last.map_or(first, |last| last.min(first)));
+        Ok(true)
     }
-    Ok(true)
+
+    /// Takes the fitting entries of one row, newest first; `false`: the page is full and another one follows.
+    fn collect(&mut self, stored: Stored) -> Result<bool, Error> {
+        let (filter, before) = (self.filter, self.before());
+        let in_time = filter.from.is_none_or(|from| stored.at >= from)
+            && filter.to.is_none_or(|to| stored.at < to);
+        let fitting: Vec<u64> = (stored.first..)
+            .zip(&stored.entries)
+            .filter(|(index, (draft, _))| in_time && *index < before && fits(draft, filter))
+            .map(|(index, _)| index)
+            .collect();
+        if fitting.is_empty() {
+            return Ok(true);
+        }
+        let mut lines = Vec::new();
+        stored.lines(self.chain, |index, line| {
+            if fitting.contains(&index) {
+                lines.push((index, line));
+            }
+        })?;
+        for (index, line) in lines.into_iter().rev() {
+            if self.listed.items.len() == self.page.limit as usize {
+                return Ok(false);
+            }
+            self.listed.items.push(line);
+            self.listed.last = Some(index);
+        }
+        Ok(true)
+    }
 }
 
 fn fits(draft: &Draft, filter: &EntryFilter) -> bool {

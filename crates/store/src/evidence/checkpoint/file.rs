@@ -8,12 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use audit::Checkpoint;
-use rusqlite::Connection;
 
-use super::{SignedCheckpoint, find};
+use super::SignedCheckpoint;
+use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::shared::Shared;
-use crate::tenants::{self, Chain, Range};
 use crate::{fault, keys};
 
 /// The folder in a data directory.
@@ -36,7 +35,7 @@ pub(crate) fn read(dir: &Path, chain: &Chain) -> Result<Option<String>, Error> {
 }
 
 /// The chains that have files.
-fn chains(dir: &Path) -> Result<Vec<Chain>, Error> {
+pub(crate) fn chains(dir: &Path) -> Result<Vec<Chain>, Error> {
     let folder = dir.join(FOLDER);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
@@ -55,40 +54,28 @@ fn chains(dir: &Path) -> Result<Vec<Chain>, Error> {
     Ok(chains)
 }
 
-/// Names the files that speak of what the database does not hold. The files have to be read before the database.
-pub(crate) fn damages(conn: &Connection, dir: &Path) -> Result<Vec<(Chain, Damage)>, Error> {
-    let mut damages = Vec::new();
-    for chain in chains(dir)? {
-        let Some(note) = read(dir, &chain)? else {
-            continue;
-        };
-        if let Some(reason) = unheld(conn, &chain, &note)? {
-            let file = format!("{FOLDER}/{chain}.{EXTENSION}");
-            damages.push((chain, Damage::row(&file, "", reason)));
-        }
+/// The number of entries that a file's checkpoint speaks of.
+pub(crate) fn size(note: &str) -> Result<u64, &'static str> {
+    match Checkpoint::read_unverified(note) {
+        Ok((checkpoint, _)) => Ok(checkpoint.size),
+        Err(_) => Err("it is not a signed checkpoint"),
     }
-    Ok(damages)
 }
 
-fn unheld(conn: &Connection, chain: &Chain, note: &str) -> Result<Option<String>, Error> {
-    let Ok((checkpoint, _)) = Checkpoint::read_unverified(note) else {
-        return Ok(Some("it is not a signed checkpoint".to_owned()));
-    };
-    let held = match tenants::number(conn, chain.as_str())? {
-        Some(number) => find(conn, Range::of(number).at(checkpoint.size)),
-        None => Ok(None),
-    };
-    let held = match held {
-        Err(Error::Damaged(damage)) => return Ok(Some(damage.to_string())),
-        held => held?,
-    };
-    let size = checkpoint.size;
-    Ok((held.as_deref() != Some(note)).then(|| {
-        format!(
+/// Holds a file against the checkpoint that the database has at its size.
+pub(crate) fn hold(note: &str, size: u64, held: Option<&str>) -> Result<(), String> {
+    match held == Some(note) {
+        true => Ok(()),
+        false => Err(format!(
             "{size} entries were signed, and the database does not hold that: entries were cut off or written anew, or \
              the database is older than its checkpoints"
-        )
-    }))
+        )),
+    }
+}
+
+/// The file of a chain, as damaged.
+pub(crate) fn damage(chain: &Chain, reason: impl Into<String>) -> Damage {
+    Damage::row(&format!("{FOLDER}/{chain}.{EXTENSION}"), "", reason)
 }
 
 /// Writes the newest checkpoint of a chain in place of the one before.

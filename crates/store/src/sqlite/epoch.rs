@@ -3,8 +3,7 @@
 use rusqlite::Connection;
 
 use crate::error::Error;
-use crate::store::Store;
-use crate::table::{Table, integer, text};
+use crate::sqlite::table::{Table, integer, text};
 
 /// The table of epochs.
 pub(crate) const EPOCHS: Table = Table {
@@ -39,11 +38,4 @@ pub(crate) fn begin(conn: &Connection, now: i64, cause: &str) -> Result<i64, Err
     let number = read(conn)? + 1;
     EPOCHS.insert(conn, &[integer(number), integer(now), text(cause)])?;
     Ok(number)
-}
-
-impl Store {
-    /// Which of its lives the store is in: 1 until it is restored from a backup.
-    pub fn epoch(&self) -> u64 {
-        u64::try_from(self.shared().installation.epoch).unwrap_or(0)
-    }
 }

@@ -8,10 +8,9 @@ use saga::EventKind;
 
 use super::record::{APPROVALS, find};
 use crate::error::{Damage, Error};
-use crate::goals;
 use crate::shared::Shared;
-use crate::tenants::tenant_of;
-use crate::{inbox, journal};
+use crate::sqlite::tenants::tenant_of;
+use crate::sqlite::{goals, inbox, journal};
 
 /// Where an approval stands, and who decided it.
 type Stands = (ApprovalStatus, Option<String>);
@@ -27,13 +26,14 @@ pub(crate) fn check(
     let told = told(conn, shared, goal)?;
     let count = told.len() as u64;
     for (name, (status, by)) in told {
-        let Some(record) = find(conn, tenant_of(goal.id), &name)? else {
+        let Some(row) = find(conn, tenant_of(goal.id), &name)? else {
             let reason = format!("the approval {name} of the goal {} is missing", goal.goal);
             return Err(Damage::row(APPROVALS.name, "", reason).into());
         };
         let decided = unread && status == ApprovalStatus::Pending;
+        let record = &row.record;
         let stands = record.status == status.as_str() && record.decided_by == by;
-        if record.goal != goal.id || !(stands || decided) {
+        if row.goal != goal.id || !(stands || decided) {
             let reason = "it does not follow from its goal's journal";
             return Err(Damage::row(APPROVALS.name, record.id, reason).into());
         }
@@ -49,7 +49,7 @@ fn told(
 ) -> Result<BTreeMap<String, Stands>, Error> {
     let mut told: BTreeMap<String, Stands> = BTreeMap::new();
     for segment in journal::segments(conn, goal, 0)? {
-        for event in segment.events(conn, shared, goal)? {
+        for event in journal::events(conn, shared, goal, &segment)? {
             match event.kind {
                 EventKind::ApprovalAsked { approval, .. } => {
                     told.insert(approval, (ApprovalStatus::Pending, None));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Damage, Error};
-use crate::wal;
+use crate::sqlite::wal;
 
 /// Bytes of a page; 4,096 wrote least per commit of one goal and as little as larger ones per full batch.
 const PAGE_BYTES: i64 = 4_096;

@@ -14,7 +14,7 @@ use rusqlite::hooks::Wal;
 
 use crate::error::Error;
 use crate::fault;
-use crate::writer::end_process;
+use crate::sqlite::writer::end_process;
 
 /// Pages in the log before it is copied: 16 MiB, past which a longer log saved nothing more.
 pub(crate) const LOG_PAGES: u32 = 4_096;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use crate::connection;
 use crate::error::Error;
 use crate::shared::Shared;
+use crate::sqlite::connection;
 
 /// Reads at once: more would only take the processors from the writer.
 const READERS_MAX: usize = 4;

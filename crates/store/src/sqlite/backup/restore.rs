@@ -10,15 +10,15 @@ use audit::{Action, Draft};
 use domain::id::Subject;
 
 use super::{FOLDERS, build, copy_folder};
-use crate::backup::manifest::Manifest;
-use crate::check::check_full;
+use crate::chain::Chain;
 use crate::error::Error;
-use crate::evidence::{self, verify};
 use crate::keys::sync_dir;
-use crate::store::{Store, StoreConfig};
-use crate::tenants::Chain;
-use crate::writer::Writing;
-use crate::{DATABASE, controls, epoch};
+use crate::sqlite::backup::manifest::Manifest;
+use crate::sqlite::check::check_full;
+use crate::sqlite::evidence::{verify, write_drafts};
+use crate::sqlite::writer::Writing;
+use crate::sqlite::{DATABASE, Sqlite, controls, epoch};
+use crate::store::StoreConfig;
 
 /// A store that was restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn restore(backup: &Path, dir: &Path, by: &Subject) -> Result<Restored, Erro
         if let Some(damage) = check_full(draft)?.into_iter().next() {
             return Err(damage.into());
         }
-        let store = Store::open(StoreConfig::new(draft))?;
+        let store = Sqlite::open(StoreConfig::new(draft))?;
         let (by, of) = (by.clone(), manifest.clone());
         let begun = store.write_blocking(move |writing| begin(writing, &by, &of));
         let (epoch, tenants) = begun?;
@@ -81,12 +81,12 @@ fn begin(
         .with("epoch", number)
         .with("backup_taken_at", manifest.taken_at.to_string())
     };
-    evidence::Prepared::new(Chain::Installation, vec![draft()])?.write(writing)?;
+    write_drafts(writing, Chain::Installation, vec![draft()])?;
     let mut tenants = Vec::new();
     for (_, chain) in verify::chains(writing.conn)? {
         if let Chain::Tenant(tenant) = &chain {
             tenants.push(tenant.clone());
-            evidence::Prepared::new(chain, vec![draft()])?.write(writing)?;
+            write_drafts(writing, chain, vec![draft()])?;
         }
     }
     let held = tenants.len() as u64;

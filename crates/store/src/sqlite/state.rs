@@ -10,14 +10,13 @@ use domain::digest::Digest;
 use domain::id::{GoalId, TenantId};
 use rusqlite::Connection;
 
-use crate::controls;
+use super::goals::{self, Record};
+use super::tenants::{Tenant, tenant_of};
+use super::{controls, evidence, inbox};
+use crate::chain::Chain;
 use crate::error::Error;
-use crate::evidence;
 use crate::gate::Gate;
-use crate::goals::{self, Record};
-use crate::inbox;
 use crate::shared::Shared;
-use crate::tenants::{Chain, Tenant, tenant_of};
 
 /// Tenants remembered at once, about a kilobyte each; past it all are forgotten and read again as they come.
 const TENANTS_MAX: usize = 4_096;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Damage, Error};
-use crate::table::{Table, blob, integer, text};
+use crate::sqlite::table::{Table, blob, integer, text};
 
 /// "OHub": tells a store from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4f48_7562;

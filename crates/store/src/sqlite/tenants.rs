@@ -1,14 +1,12 @@
 //! Tenants as the store counts them: each has a number, and its rows are numbered within it.
 
-use std::fmt;
-
 use audit::ChainHead;
-use domain::id::TenantId;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::evidence;
+use super::table::{Table, integer, text};
+use crate::chain::Chain;
 use crate::error::{Damage, Error};
-use crate::evidence;
-use crate::table::{Table, integer, text};
 
 /// The table of tenants.
 pub(crate) const TENANTS: Table = Table {
@@ -22,48 +20,6 @@ pub(crate) const SERIAL_BITS: u32 = 40;
 const SERIAL_MAX: i64 = (1 << SERIAL_BITS) - 1;
 /// The largest tenant number; the row numbers of SQLite have 63 bits.
 const NUMBER_MAX: i64 = (1 << (63 - SERIAL_BITS)) - 1;
-/// The name of the installation's own chain, which no tenant can have.
-const INSTALLATION_NAME: &str = "@installation";
-
-/// Whose chain of evidence: a tenant's, or the installation's own for what belongs to no tenant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Chain {
-    /// A tenant's.
-    Tenant(TenantId),
-    /// The installation's own.
-    Installation,
-}
-
-impl Chain {
-    /// The name that entries carry as `tenant_id`.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Tenant(tenant) => tenant.as_str(),
-            Self::Installation => INSTALLATION_NAME,
-        }
-    }
-
-    /// The chain of that name; `None`: no chain can have it.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            INSTALLATION_NAME => Some(Self::Installation),
-            _ => TenantId::try_from(name.to_owned()).ok().map(Self::Tenant),
-        }
-    }
-}
-
-impl fmt::Display for Chain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<TenantId> for Chain {
-    fn from(tenant: TenantId) -> Self {
-        Self::Tenant(tenant)
-    }
-}
-
 /// The rows of one tenant within a table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range {

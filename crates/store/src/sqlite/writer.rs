@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::copier::Copier;
-use crate::error::Error;
+use super::copier::Copier;
+use super::lock::Lock;
+use super::space::Space;
+use super::state::{Staged, State};
+use crate::error::{Error, Failure};
 use crate::fault;
-use crate::lock::Lock;
 use crate::shared::Shared;
-use crate::space::Space;
-use crate::state::{Staged, State};
 
 /// Requests that may wait for the thread; senders past it wait for room.
 const QUEUE_MAX: usize = 4_096;
@@ -41,12 +41,6 @@ pub(crate) struct Writing<'a> {
     pub(crate) now: Timestamp,
     /// Whether free space has fallen below the reserve.
     pub(crate) space_is_low: bool,
-}
-
-/// How a request fails.
-pub(crate) trait Failure: From<Error> + Send + 'static {
-    /// The store's own error, where it is one.
-    fn of_store(&self) -> Option<&Error>;
 }
 
 /// Something to be done by the writer.

@@ -17,9 +17,8 @@ pub use self::manifest::{FileDigest, Manifest};
 pub use self::restore::{Restored, restore};
 
 use crate::error::Error;
-use crate::installation;
 use crate::keys::{create_dir, sync_dir, write_synced};
-use crate::{DATABASE, connection, epoch, schema};
+use crate::sqlite::{DATABASE, connection, epoch, installation, schema};
 
 /// The folders of a data directory that a backup takes with the database.
 const FOLDERS: [&str; 2] = ["checkpoints", "keys"];

@@ -5,19 +5,17 @@ use std::path::Path;
 use domain::id::TenantId;
 use rusqlite::Connection;
 
-use crate::approvals::{self, APPROVALS};
+use super::approvals::{self, APPROVALS};
+use super::evidence::checkpoint::file;
+use super::evidence::{self, verify};
+use super::goals::{self, GOALS, Record};
+use super::journal::{self, JOURNAL};
+use super::table::TABLES;
+use super::tenants::{self, TENANTS};
+use super::{DATABASE, connection, installation, schema};
 use crate::error::{Damage, Error};
-use crate::evidence::checkpoint::file;
-use crate::evidence::{self, verify};
 use crate::gate::Gate;
-use crate::goals::{self, GOALS, Record};
-use crate::installation::Installation;
-use crate::journal::{self, JOURNAL};
 use crate::shared::Shared;
-use crate::space::Space;
-use crate::table::TABLES;
-use crate::tenants::{self, TENANTS};
-use crate::{DATABASE, connection, schema};
 
 /// Rows at the end of the journal that every start reads: what the last group before a crash can have held.
 const TAIL_ROWS: i64 = 512;
@@ -69,15 +67,10 @@ pub fn check_full(dir: &Path) -> Result<Vec<Damage>, Error> {
             Ok(None)
         })?;
     }
-    let installation = Installation::read(&conn, dir)?;
+    let installation = installation::read(&conn, dir)?;
     all_goals(
         &conn,
-        &Shared::new(
-            dir,
-            Space::new(dir.to_owned(), 0),
-            installation,
-            Gate::default(),
-        ),
+        &Shared::new(dir, installation, Gate::default()),
         &mut damages,
     )?;
     damages.extend(ownerless(&conn)?);

@@ -2,9 +2,10 @@
 
 use audit::{Action, Draft};
 
+use crate::chain::Chain;
 use crate::error::Error;
-use crate::store::{Store, StoreConfig};
-use crate::tenants::Chain;
+use crate::sqlite::Sqlite;
+use crate::store::{Kind, Store, StoreConfig};
 use crate::verify;
 
 fn evidence(bytes: usize) -> Vec<Draft> {
@@ -12,9 +13,15 @@ fn evidence(bytes: usize) -> Vec<Draft> {
     vec![draft.with("text", "x".repeat(bytes))]
 }
 
+fn sqlite(store: &Store) -> &Sqlite {
+    match &store.kind {
+        Kind::Sqlite(sqlite) => sqlite,
+    }
+}
+
 /// Lets the database have so many more pages, or as many as it likes.
 async fn limit(store: &Store, pages: Option<i64>) {
-    let set = store.write(move |writing| {
+    let set = sqlite(store).write(move |writing| {
         let used: i64 = writing
             .conn
             .query_row("PRAGMA page_count", [], |row| row.get(0))?;
@@ -31,7 +38,7 @@ async fn limit(store: &Store, pages: Option<i64>) {
 fn a_writer_that_panics_ends_the_process() {
     use std::os::unix::process::ExitStatusExt as _;
 
-    const NAME: &str = "writer::tests::a_writer_that_panics_ends_the_process";
+    const NAME: &str = "sqlite::writer::tests::a_writer_that_panics_ends_the_process";
     const DIR: &str = "STORE_PANICS_IN";
     const SIGABRT: i32 = 6;
     if let Ok(dir) = std::env::var(DIR) {
@@ -40,7 +47,7 @@ fn a_writer_that_panics_ends_the_process() {
             .build()
             .unwrap();
         runtime
-            .block_on(store.write::<(), Error, _>(|_| panic!("planted")))
+            .block_on(sqlite(&store).write::<(), Error, _>(|_| panic!("planted")))
             .unwrap();
         return;
     }
