@@ -114,6 +114,39 @@ pub enum Error {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// The database server cannot be reached.
+    #[error("the database server cannot be reached: {0}")]
+    Unreachable(String),
+    /// The database server refused for want of a privilege.
+    #[error(
+        "a privilege is missing: {0}; connect once as a role that may create schemas and roles, or grant this one \
+         omnihub_app and omnihub_driver"
+    )]
+    Privilege(String),
+    /// The database server has a setting that a guarantee does not stand on.
+    #[error("postgres setting {name} is {found}, not {expected}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What it is.
+        found: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// The database holds no store.
+    #[error("the database has no schema omnihub: it holds no store of OmniHub")]
+    NoSchema,
+    /// The schema in the database is of a later version of this program.
+    #[error("the schema omnihub has version {found}; this program knows versions up to {known}")]
+    NewerSchema {
+        /// Its version.
+        found: i64,
+        /// The latest version known here.
+        known: i64,
+    },
+    /// Postgres failed in another way.
+    #[error("postgres failed")]
+    Postgres(#[source] tokio_postgres::Error),
     /// SQLite failed in another way.
     #[error("sqlite failed")]
     Sqlite(#[source] rusqlite::Error),
@@ -169,6 +202,65 @@ impl From<rusqlite::Error> for Error {
             .into(),
             _ => Self::Sqlite(error),
         }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        use tokio_postgres::error::SqlState;
+        if error.is_closed() {
+            return Self::Unreachable("the connection was closed".to_owned());
+        }
+        match error.as_db_error() {
+            Some(refused) => match *refused.code() {
+                SqlState::DISK_FULL => Self::NoSpace,
+                SqlState::INSUFFICIENT_PRIVILEGE => Self::Privilege(refused.message().to_owned()),
+                // The server is being stopped, started, or has no room for a connection.
+                SqlState::ADMIN_SHUTDOWN
+                | SqlState::CRASH_SHUTDOWN
+                | SqlState::CANNOT_CONNECT_NOW
+                | SqlState::TOO_MANY_CONNECTIONS => Self::Unreachable(refused.message().to_owned()),
+                _ => Self::Postgres(error),
+            },
+            None => match std::error::Error::source(&error) {
+                Some(source) if source.is::<std::io::Error>() => {
+                    Self::Unreachable(source.to_string())
+                }
+                _ => Self::Postgres(error),
+            },
+        }
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for Error {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => error.into(),
+            error => Self::Unreachable(error.to_string()),
+        }
+    }
+}
+
+/// The same error once more, for everybody whose request shared its fate.
+pub(crate) fn again(error: &Error) -> Error {
+    match error {
+        Error::NoSpace => Error::NoSpace,
+        Error::GivenUp => Error::GivenUp,
+        Error::Damaged(damage) => Error::Damaged(damage.clone()),
+        Error::Unreachable(reason) => Error::Unreachable(reason.clone()),
+        Error::Privilege(reason) => Error::Privilege(reason.clone()),
+        Error::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
+            Error::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
+        }
+        error => Error::Lost(with_source(error)),
+    }
+}
+
+/// An error in one line, with what it came from.
+pub(crate) fn with_source(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }
 

@@ -21,9 +21,11 @@ mod inbox;
 mod installation;
 mod journal;
 pub mod keys;
+mod numbers;
 mod outbox;
 mod page;
 mod payloads;
+mod postgres;
 mod shared;
 mod sqlite;
 mod store;
@@ -47,6 +49,7 @@ pub use idempotency::{Answer, RequestKey};
 pub use inbox::{INBOX_MAX, PostError, Posted};
 pub use outbox::{DueNotice, Notice};
 pub use page::{Listed, Page};
+pub use postgres::{PostgresConfig, check_postgres, verifier_key_postgres, verify_postgres};
 pub use sqlite::{
     FileDigest, Manifest, Restored, back_up, check_full, restore, verifier_key, verify,
 };

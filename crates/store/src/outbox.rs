@@ -4,7 +4,7 @@ use domain::id::TenantId;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::store::{Store, either};
 
 /// Something that people outside are to be told; ids and codes, no payloads.
@@ -73,4 +73,16 @@ impl Store {
     pub fn watch_notices(&self) -> tokio::sync::watch::Receiver<u64> {
         self.shared().notices.subscribe()
     }
+}
+
+/// Writes what a notice says as it is stored.
+pub(crate) fn encode(notice: &Notice) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(&notice.data).map_err(|_| Error::Unwritable("a notice"))
+}
+
+/// Reads what a notice says as it is stored in the row of that number.
+pub(crate) fn decode(id: i64, kind: String, body: &[u8]) -> Result<Notice, Error> {
+    let data = serde_json::from_slice(body);
+    let data = data.map_err(|error| Damage::row("outbox", id, error.to_string()))?;
+    Ok(Notice { kind, data })
 }

@@ -1,0 +1,202 @@
+//! Facts at rest in Postgres, for as many processes as wanted.
+//!
+//! What is written for one tenant is written in groups: one transaction locks the tenant's row, looks at the goals that
+//! are written to, judges each request by itself, and writes what may be written with its evidence. Groups of different
+//! tenants, and of different processes, go on at once; no lock outlives its transaction.
+//!
+//! Rows carry no checksums of ours: Postgres has its own (`initdb --data-checksums`), and journal, values and evidence
+//! are told by their sequence, digests and hashes.
+
+mod append;
+mod approvals;
+mod check;
+mod connection;
+mod controls;
+mod erase;
+mod evidence;
+mod goals;
+mod group;
+mod idempotency;
+mod inbox;
+mod installation;
+mod journal;
+mod outbox;
+mod poll;
+mod schema;
+mod tenants;
+mod toolsets;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use deadpool_postgres::Pool;
+use domain::digest::Digest;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use crate::chain::Chain;
+use crate::error::{Damage, Error};
+use crate::shared::Shared;
+use crate::{fault, keys};
+use connection::{As, Connection};
+use group::Groups;
+use tenants::Tenant;
+
+pub use check::check_postgres;
+pub use evidence::verify::{verifier_key_postgres, verify_postgres};
+
+/// Connections of one process unless the caller says otherwise: a few for each of two processors.
+const CONNECTIONS: usize = 10;
+
+/// How a store on Postgres is opened.
+#[derive(Debug, Clone)]
+pub struct PostgresConfig {
+    /// The data directory, for keys and the files of checkpoints; it is made where it is missing. Processes that share a
+    /// database need the same keys in theirs.
+    pub dir: PathBuf,
+    /// Where the database is: `postgres://user:password@host:port/database?sslmode=require`. `sslmode=disable` alone
+    /// does without encryption.
+    pub url: String,
+    /// The certificates, as a PEM file, of whoever signs the server's; `None`: those that browsers trust.
+    pub ca: Option<PathBuf>,
+    /// Connections at once.
+    pub connections: usize,
+}
+
+impl PostgresConfig {
+    /// Opens a database as it is meant to be.
+    pub fn new(dir: impl Into<PathBuf>, url: impl Into<String>) -> Self {
+        Self {
+            dir: dir.into(),
+            url: url.into(),
+            ca: None,
+            connections: CONNECTIONS,
+        }
+    }
+}
+
+/// A store on Postgres. Clones are the same store.
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Pool,
+    shared: Arc<Shared>,
+    groups: Groups,
+    /// Toolsets that are known to be stored.
+    toolsets: Mutex<HashSet<Digest>>,
+}
+
+impl Postgres {
+    /// Opens a store, or founds it.
+    pub(crate) async fn connect(config: PostgresConfig) -> Result<Self, Error> {
+        keys::create_dir(&config.dir)?;
+        for folder in ["keys", "checkpoints"] {
+            keys::create_private_dir(&config.dir.join(folder))?;
+        }
+        let pool = connection::pool(&config)?;
+        schema::migrate(&pool).await?;
+        let installation = installation::open(&pool, &config.dir).await?;
+        let gate = controls::read_gate(&pool).await?;
+        let shared = Arc::new(Shared::new(&config.dir, installation, gate));
+        let store = Self {
+            inner: Arc::new(Inner {
+                pool,
+                shared,
+                groups: Groups::default(),
+                toolsets: Mutex::default(),
+            }),
+        };
+        evidence::checkpoint::check_files(&store.inner.pool, &config.dir).await?;
+        poll::start(&store);
+        Ok(store)
+    }
+
+    /// What the parts of the store share.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.inner.shared)
+    }
+
+    async fn connection(&self) -> Result<Connection, Error> {
+        Connection::take(&self.inner.pool).await
+    }
+
+    /// Reads with one statement.
+    async fn read_one<const N: usize>(
+        &self,
+        of: As<'_>,
+        sql: &str,
+        values: [&(dyn ToSql + Sync); N],
+    ) -> Result<Vec<Row>, Error> {
+        read_one(&self.inner.pool, of, sql, values).await
+    }
+
+    /// Writes with one statement, in the name of a chain.
+    async fn write_one<const N: usize>(
+        &self,
+        chain: &Chain,
+        sql: &str,
+        values: [&(dyn ToSql + Sync); N],
+    ) -> Result<(), Error> {
+        let mut conn = self.connection().await?;
+        let setup = conn.transaction().await?;
+        let [statement] = conn.prepare([sql]).await?;
+        tokio::try_join!(
+            conn.begin(&setup, As::Chain(chain)),
+            conn.execute(&statement, values),
+            conn.batch("COMMIT")
+        )?;
+        conn.ended();
+        Ok(())
+    }
+
+    /// Begins a transaction that writes for a chain, with its row locked; `before` is a lock that is taken first.
+    async fn lock_tenant(
+        &self,
+        conn: &mut Connection,
+        chain: &Chain,
+        before: Option<&str>,
+    ) -> Result<Tenant, Error> {
+        if let Some(tenant) = tenants::lock(conn, chain, before).await? {
+            return Ok(tenant);
+        }
+        conn.batch("ROLLBACK").await?;
+        conn.ended();
+        tenants::create(self.connection().await?, chain).await?;
+        let locked = tenants::lock(conn, chain, before).await?;
+        Ok(locked.ok_or_else(|| Damage::row("tenants", chain, "it is missing"))?)
+    }
+
+    /// Writes a tenant's row and commits.
+    async fn save_tenant(&self, conn: Connection, tenant: &Tenant) -> Result<(), Error> {
+        let [save] = conn.prepare([tenants::SAVE]).await?;
+        tenant.save(&conn, &save).await?;
+        fault::hit("commit");
+        conn.commit().await?;
+        fault::hit("committed");
+        Ok(())
+    }
+}
+
+/// Reads with one statement, all of one moment.
+async fn read_one<const N: usize>(
+    pool: &Pool,
+    of: As<'_>,
+    sql: &str,
+    values: [&(dyn ToSql + Sync); N],
+) -> Result<Vec<Row>, Error> {
+    let mut conn = Connection::take(pool).await?;
+    let setup = conn.transaction().await?;
+    let [statement] = conn.prepare([sql]).await?;
+    let (_, rows, _) = tokio::try_join!(
+        conn.begin_read(&setup, of),
+        conn.query(&statement, values),
+        conn.batch("COMMIT")
+    )?;
+    conn.ended();
+    Ok(rows)
+}

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::evidence::checkpoint::Untold;
+use crate::postgres::{Postgres, PostgresConfig};
 use crate::shared::Shared;
 use crate::sqlite::Sqlite;
 
@@ -62,6 +63,7 @@ pub struct Store {
 #[derive(Clone)]
 pub(crate) enum Kind {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// Calls the same method of whichever store it is.
@@ -69,6 +71,7 @@ macro_rules! either {
     ($store:expr, $inner:ident => $call:expr) => {
         match &$store.kind {
             $crate::store::Kind::Sqlite($inner) => $call,
+            $crate::store::Kind::Postgres($inner) => $call,
         }
     };
 }
@@ -83,6 +86,16 @@ impl Store {
         let sqlite = Sqlite::open(config)?;
         let shared = sqlite.shared();
         Ok(Self::of(Kind::Sqlite(sqlite), shared))
+    }
+
+    /// Opens a store on Postgres, or founds it.
+    ///
+    /// # Errors
+    /// [`Error`]: not reachable, a privilege missing, newer, changed, or of other keys; nothing was changed then.
+    pub async fn connect(config: PostgresConfig) -> Result<Self, Error> {
+        let postgres = Postgres::connect(config).await?;
+        let shared = postgres.shared();
+        Ok(Self::of(Kind::Postgres(postgres), shared))
     }
 
     fn of(kind: Kind, shared: Arc<Shared>) -> Self {
@@ -128,6 +141,7 @@ impl Store {
         match &self.kind {
             Kind::Sqlite(sqlite) => sqlite.space_is_low(),
             // The space is the server's; it says so itself where it has none.
+            Kind::Postgres(_) => false,
         }
     }
 

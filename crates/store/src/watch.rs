@@ -28,6 +28,15 @@ impl Watchers {
             .subscribe()
     }
 
+    /// The goals that somebody watches.
+    pub(crate) fn watched(&self) -> Vec<(TenantId, GoalId)> {
+        let goals = self.lock();
+        let watched = goals
+            .iter()
+            .filter(|(_, sender)| sender.receiver_count() > 0);
+        watched.map(|(goal, _)| goal.clone()).collect()
+    }
+
     /// Tells the watchers of each goal its newest sequence.
     pub(crate) fn tell(&self, news: &[(TenantId, GoalId, u64)]) {
         if news.is_empty() {

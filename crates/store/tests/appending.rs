@@ -6,16 +6,22 @@ use domain::digest::Digest;
 use domain::goal::GoalStatus;
 use jiff::Timestamp;
 use saga::Saga;
-use store::{Answer, AppendError, Error, GoalFilter, Page, RequestKey, Store, StoreConfig};
-use tempfile::TempDir;
+use store::{Answer, AppendError, Error, GoalFilter, Page, RequestKey};
 
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, chain_of, goal_id, subject, tenant};
 
-fn store() -> (TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
-    (dir, store)
-}
+on_either_store!(
+    a_goal_read_from_its_journal_is_the_goal_that_was_driven,
+    a_writer_that_is_behind_is_told_and_writes_nothing,
+    a_failing_request_leaves_the_others_of_its_group_alone,
+    a_name_is_spent_for_ever_and_for_its_tenant_alone,
+    the_same_key_gets_the_same_answer_and_another_body_a_refusal,
+    whoever_watches_a_goal_hears_of_every_commit,
+    erased_payloads_are_gone_and_the_goal_still_reads_and_proves,
+    open_goals_are_found_again_with_the_time_to_look_at_them,
+    many_goals_of_many_tenants_at_once_all_read_back,
+);
 
 /// Everything that can be known of a goal from outside.
 fn seen(saga: &Saga) -> String {
@@ -30,9 +36,8 @@ fn seen(saga: &Saga) -> String {
     )
 }
 
-#[tokio::test]
-async fn a_goal_read_from_its_journal_is_the_goal_that_was_driven() {
-    let (dir, store) = store();
+async fn a_goal_read_from_its_journal_is_the_goal_that_was_driven(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     let mut goal = Driven::new(&store, &acme, "one");
     goal.accept(&store, &chain_of(3));
@@ -45,7 +50,7 @@ async fn a_goal_read_from_its_journal_is_the_goal_that_was_driven() {
     }
     let appended = store.append(goal.append()).await.unwrap();
     drop(store);
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let store = place.open().await;
     let read = store.load(&acme, &goal.goal).await.unwrap().unwrap();
     assert_eq!(read.saga.status(), GoalStatus::Completed);
     assert_eq!(seen(&read.saga), seen(&goal.saga));
@@ -60,9 +65,8 @@ async fn a_goal_read_from_its_journal_is_the_goal_that_was_driven() {
     );
 }
 
-#[tokio::test]
-async fn a_writer_that_is_behind_is_told_and_writes_nothing() {
-    let (_dir, store) = store();
+async fn a_writer_that_is_behind_is_told_and_writes_nothing(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     let mut goal = Driven::new(&store, &acme, "one");
     goal.accept(&store, &chain_of(2));
@@ -84,9 +88,8 @@ async fn a_writer_that_is_behind_is_told_and_writes_nothing() {
     assert_eq!(events.newest, appended.sequence);
 }
 
-#[tokio::test]
-async fn a_failing_request_leaves_the_others_of_its_group_alone() {
-    let (dir, store) = store();
+async fn a_failing_request_leaves_the_others_of_its_group_alone(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     // They queue up behind each other, so that they share groups; the evidence of every third one cannot be sealed,
     // which shows after its events were written.
@@ -127,12 +130,11 @@ async fn a_failing_request_leaves_the_others_of_its_group_alone() {
     assert_eq!(kept.items.len(), 60);
     drop(store);
     // The refused ones left no gap in the chain, nor anything else.
-    assert_eq!(store::check_full(dir.path()).unwrap(), Vec::new());
+    assert_eq!(place.damages().await, Vec::new());
 }
 
-#[tokio::test]
-async fn a_name_is_spent_for_ever_and_for_its_tenant_alone() {
-    let (_dir, store) = store();
+async fn a_name_is_spent_for_ever_and_for_its_tenant_alone(place: Place) {
+    let store = place.open().await;
     for (name, fresh) in [("acme", true), ("other", true), ("acme", false)] {
         let mut goal = Driven::new(&store, &tenant(name), "one");
         goal.accept(&store, &chain_of(1));
@@ -145,9 +147,8 @@ async fn a_name_is_spent_for_ever_and_for_its_tenant_alone() {
     }
 }
 
-#[tokio::test]
-async fn the_same_key_gets_the_same_answer_and_another_body_a_refusal() {
-    let (_dir, store) = store();
+async fn the_same_key_gets_the_same_answer_and_another_body_a_refusal(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     let key = RequestKey {
         principal: subject("ana"),
@@ -182,9 +183,8 @@ async fn the_same_key_gets_the_same_answer_and_another_body_a_refusal() {
     assert_eq!(store.answer(&tenant("other"), &key).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn whoever_watches_a_goal_hears_of_every_commit() {
-    let (_dir, store) = store();
+async fn whoever_watches_a_goal_hears_of_every_commit(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     let mut goal = Driven::new(&store, &acme, "one");
     let mut watch = store.watch(&acme, &goal.goal).await.unwrap();
@@ -197,15 +197,16 @@ async fn whoever_watches_a_goal_hears_of_every_commit() {
     assert_eq!(*late.borrow(), appended.sequence);
 }
 
-#[tokio::test]
-async fn erased_payloads_are_gone_and_the_goal_still_reads_and_proves() {
-    let (dir, store) = store();
+async fn erased_payloads_are_gone_and_the_goal_still_reads_and_proves(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     let mut goal = Driven::new(&store, &acme, "one");
     goal.accept(&store, &chain_of(1));
     goal.start();
     goal.succeed();
     store.append(goal.append()).await.unwrap();
+    let words = "refund order 1042 and tell the customer";
+    assert!(place.holds(words));
     let proof = audit::Draft::new(
         audit::Action::named("payloads.erased"),
         "officer",
@@ -250,18 +251,12 @@ async fn erased_payloads_are_gone_and_the_goal_still_reads_and_proves() {
         (None, GoalStatus::Completed)
     );
     drop(store);
-    assert_eq!(store::check_full(dir.path()).unwrap(), Vec::new());
-    let bytes = std::fs::read(dir.path().join("omnihub.db")).unwrap();
-    let words = b"refund order 1042 and tell the customer";
-    assert!(
-        !bytes.windows(words.len()).any(|window| window == words),
-        "the words are still in the file"
-    );
+    assert_eq!(place.damages().await, Vec::new());
+    assert!(!place.holds(words), "the words are still there");
 }
 
-#[tokio::test]
-async fn open_goals_are_found_again_with_the_time_to_look_at_them() {
-    let (dir, store) = store();
+async fn open_goals_are_found_again_with_the_time_to_look_at_them(place: Place) {
+    let store = place.open().await;
     let names = ["acme", "other"].map(tenant);
     for number in 0..6 {
         let mut goal = Driven::new(&store, &names[number % 2], &format!("goal-{number}"));
@@ -273,7 +268,7 @@ async fn open_goals_are_found_again_with_the_time_to_look_at_them() {
         store.append(goal.append()).await.unwrap();
     }
     drop(store);
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let store = place.open().await;
     let (mut found, mut after) = (Vec::new(), 0);
     loop {
         let page = store.open_goals(after, 3).await.unwrap();
@@ -302,9 +297,8 @@ async fn open_goals_are_found_again_with_the_time_to_look_at_them() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn many_goals_of_many_tenants_at_once_all_read_back() {
-    let (dir, store) = store();
+async fn many_goals_of_many_tenants_at_once_all_read_back(place: Place) {
+    let store = place.open().await;
     let store = Arc::new(store);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..40_usize {
@@ -325,5 +319,5 @@ async fn many_goals_of_many_tenants_at_once_all_read_back() {
         done.unwrap();
     }
     drop(store);
-    assert_eq!(store::check_full(dir.path()).unwrap(), Vec::new());
+    assert_eq!(place.damages().await, Vec::new());
 }

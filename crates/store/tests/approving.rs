@@ -4,16 +4,17 @@ use domain::approval::ApprovalStatus;
 use domain::id::Subject;
 use saga::event::AskReason;
 use saga::input::{Person, Wish};
-use store::{ApprovalFilter, Page, Store, StoreConfig};
-use tempfile::TempDir;
+use store::{ApprovalFilter, Page, Store};
 
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, asking, subject, tenant};
 
-fn store() -> (TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
-    (dir, store)
-}
+on_either_store!(
+    a_decision_shows_as_soon_as_it_is_answered,
+    an_approval_is_closed_when_its_goal_unwinds,
+    lists_are_newest_first_and_keep_to_their_filter_and_page,
+    a_grant_that_expired_still_names_who_granted_it,
+);
 
 async fn ask(store: &Store, trace: &str) -> Driven {
     let mut goal = Driven::new(store, &tenant("acme"), trace);
@@ -34,9 +35,8 @@ async fn statuses(store: &Store, filter: ApprovalFilter) -> Vec<(String, Approva
         .collect()
 }
 
-#[tokio::test]
-async fn a_decision_shows_as_soon_as_it_is_answered() {
-    let (_dir, store) = store();
+async fn a_decision_shows_as_soon_as_it_is_answered(place: Place) {
+    let store = place.open().await;
     let mut goal = ask(&store, "one").await;
     let (id, digest) = goal.asked.clone().unwrap();
     let asked = store.approval(&goal.tenant, &id).await.unwrap().unwrap();
@@ -81,9 +81,8 @@ async fn a_decision_shows_as_soon_as_it_is_answered() {
     );
 }
 
-#[tokio::test]
-async fn an_approval_is_closed_when_its_goal_unwinds() {
-    let (_dir, store) = store();
+async fn an_approval_is_closed_when_its_goal_unwinds(place: Place) {
+    let store = place.open().await;
     let mut goal = ask(&store, "one").await;
     let cancel = Person {
         by: subject("boss"),
@@ -103,9 +102,8 @@ async fn an_approval_is_closed_when_its_goal_unwinds() {
     );
 }
 
-#[tokio::test]
-async fn lists_are_newest_first_and_keep_to_their_filter_and_page() {
-    let (_dir, store) = store();
+async fn lists_are_newest_first_and_keep_to_their_filter_and_page(place: Place) {
+    let store = place.open().await;
     for trace in ["one", "two", "three"] {
         ask(&store, trace).await;
     }
@@ -158,9 +156,8 @@ async fn lists_are_newest_first_and_keep_to_their_filter_and_page() {
     );
 }
 
-#[tokio::test]
-async fn a_grant_that_expired_still_names_who_granted_it() {
-    let (dir, store) = store();
+async fn a_grant_that_expired_still_names_who_granted_it(place: Place) {
+    let store = place.open().await;
     let mut goal = ask(&store, "one").await;
     let (id, _) = goal.asked.clone().unwrap();
     let grant = goal.grant();
@@ -180,5 +177,5 @@ async fn a_grant_that_expired_still_names_who_granted_it() {
     let expired = store.approval(&goal.tenant, &id).await.unwrap().unwrap();
     assert_eq!(expired.status, ApprovalStatus::Expired);
     assert_eq!(expired.decided_by, Some(subject("boss")));
-    assert_eq!(store::check_full(dir.path()).unwrap(), []);
+    assert_eq!(place.damages().await, []);
 }

@@ -4,16 +4,17 @@ use audit::{Action, Draft};
 use domain::emergency::{Mode, Scope};
 use domain::id::TenantId;
 use jiff::{SignedDuration, Timestamp};
-use store::{AppendError, Chain, Gate, SetControl, Store, StoreConfig};
-use tempfile::TempDir;
+use store::{AppendError, Chain, Gate, SetControl, Store};
 
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, chain_of, goal_id, subject, tenant};
 
-fn store() -> (TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
-    (dir, store)
-}
+on_either_store!(
+    a_control_of_the_installation_that_names_a_tenant_is_not_the_tenants_own,
+    each_scope_holds_what_it_covers_and_nothing_else,
+    overlapping_holds_count_once_and_are_remembered,
+    who_admits_has_to_have_seen_the_newest_controls,
+);
 
 async fn set(
     store: &Store,
@@ -43,9 +44,8 @@ async fn set(
         .unwrap()
 }
 
-#[tokio::test]
-async fn a_control_of_the_installation_that_names_a_tenant_is_not_the_tenants_own() {
-    let (_dir, store) = store();
+async fn a_control_of_the_installation_that_names_a_tenant_is_not_the_tenants_own(place: Place) {
+    let store = place.open().await;
     let (acme, other, one) = (tenant("acme"), tenant("other"), goal_id("one"));
     set(&store, None, Scope::Tenant, Some("acme"), Mode::Hold).await;
 
@@ -57,9 +57,8 @@ async fn a_control_of_the_installation_that_names_a_tenant_is_not_the_tenants_ow
     assert_eq!(gate.active(&other).count(), 0);
 }
 
-#[tokio::test]
-async fn each_scope_holds_what_it_covers_and_nothing_else() {
-    let (_dir, store) = store();
+async fn each_scope_holds_what_it_covers_and_nothing_else(place: Place) {
+    let store = place.open().await;
     let (acme, other, one, two) = (
         tenant("acme"),
         tenant("other"),
@@ -118,9 +117,8 @@ async fn each_scope_holds_what_it_covers_and_nothing_else() {
     }
 }
 
-#[tokio::test]
-async fn overlapping_holds_count_once_and_are_remembered() {
-    let (dir, store) = store();
+async fn overlapping_holds_count_once_and_are_remembered(place: Place) {
+    let store = place.open().await;
     let (acme, one) = (tenant("acme"), goal_id("one"));
     set(&store, Some(&acme), Scope::All, None, Mode::Hold).await;
     set(
@@ -151,7 +149,7 @@ async fn overlapping_holds_count_once_and_are_remembered() {
     );
     assert_eq!(gate.held_total(&acme, &one, now, now), SignedDuration::ZERO);
     drop(store);
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let store = place.open().await;
     let gate = store.gate();
     assert_eq!(gate.held_total(&acme, &one, Timestamp::MIN, now), total);
     assert_eq!(
@@ -163,9 +161,8 @@ async fn overlapping_holds_count_once_and_are_remembered() {
     assert_eq!(gate.active(&tenant("other")).count(), 0);
 }
 
-#[tokio::test]
-async fn who_admits_has_to_have_seen_the_newest_controls() {
-    let (_dir, store) = store();
+async fn who_admits_has_to_have_seen_the_newest_controls(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     let mut goal = Driven::new(&store, &acme, "one");
     goal.accept(&store, &chain_of(2));

@@ -3,15 +3,25 @@
 use audit::{Action, Draft, Expectations, Source, Status, Verifier};
 use rusqlite::Connection;
 use serde_json::Value;
-use store::{Chain, EntryFilter, Page, Store, StoreConfig, VerifyOptions};
-use tempfile::TempDir;
+use store::{Chain, EntryFilter, Page, Store, VerifyOptions};
 
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, chain_of, tenant};
 
+on_either_store!(
+    an_export_proves_itself_offline,
+    entries_are_listed_newest_first_by_any_filter_and_in_pages,
+    an_entry_is_found_by_its_id_and_by_nothing_like_it,
+    a_checkpoint_is_signed_once_for_each_size_and_lies_beside_the_store,
+    what_an_export_signs_is_filed_and_handed_out_like_any_checkpoint,
+    a_running_store_is_verified_beside_its_server,
+    a_key_proves_nothing_where_nothing_is_signed,
+    evidence_that_cannot_be_sealed_refuses_the_act,
+);
+
 /// A store with the evidence of some goals of two tenants, and of a failed login.
-async fn store_with_evidence() -> (TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+async fn store_with_evidence(place: &Place) -> Store {
+    let store = place.open().await;
     for number in 0..6 {
         let of = tenant(if number % 3 == 2 { "other" } else { "acme" });
         let mut goal = Driven::new(&store, &of, &format!("g{number}"));
@@ -28,7 +38,7 @@ async fn store_with_evidence() -> (TempDir, Store) {
         .append_evidence(&Chain::Installation, vec![failed])
         .await
         .unwrap();
-    (dir, store)
+    store
 }
 
 fn acme() -> Chain {
@@ -45,9 +55,8 @@ async fn export(store: &Store, chain: &Chain, evidence: Vec<Draft>) -> Vec<Strin
     text.lines().map(str::to_owned).collect()
 }
 
-#[tokio::test]
-async fn an_export_proves_itself_offline() {
-    let (_dir, store) = store_with_evidence().await;
+async fn an_export_proves_itself_offline(place: Place) {
+    let store = store_with_evidence(&place).await;
     let exported = Draft::new(Action::AUDIT_EXPORTED, "auditor", "audit", "acme");
     let lines = export(&store, &acme(), vec![exported]).await;
     let expectations = Expectations {
@@ -141,9 +150,8 @@ fn filters() -> [(EntryFilter, &'static str, &'static str); 4] {
     ]
 }
 
-#[tokio::test]
-async fn entries_are_listed_newest_first_by_any_filter_and_in_pages() {
-    let (_dir, store) = store_with_evidence().await;
+async fn entries_are_listed_newest_first_by_any_filter_and_in_pages(place: Place) {
+    let store = store_with_evidence(&place).await;
     let none = EntryFilter::default;
     let everything = list_all(&store, &none()).await;
     let indexes: Vec<_> = everything
@@ -200,9 +208,8 @@ async fn entries_are_listed_newest_first_by_any_filter_and_in_pages() {
     assert_eq!([newer, older].concat(), everything);
 }
 
-#[tokio::test]
-async fn an_entry_is_found_by_its_id_and_by_nothing_like_it() {
-    let (_dir, store) = store_with_evidence().await;
+async fn an_entry_is_found_by_its_id_and_by_nothing_like_it(place: Place) {
+    let store = store_with_evidence(&place).await;
     let everything = list_all(&store, &EntryFilter::default()).await;
     for entry in &everything {
         let line = store
@@ -230,9 +237,8 @@ async fn an_entry_is_found_by_its_id_and_by_nothing_like_it() {
     assert_eq!(store.entry(&tenant("nobody"), "aud-0").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_checkpoint_is_signed_once_for_each_size_and_lies_beside_the_store() {
-    let (dir, store) = store_with_evidence().await;
+async fn a_checkpoint_is_signed_once_for_each_size_and_lies_beside_the_store(place: Place) {
+    let store = store_with_evidence(&place).await;
     let signed = store.checkpoint_due().await.unwrap();
     let chains: Vec<_> = signed
         .iter()
@@ -242,8 +248,8 @@ async fn a_checkpoint_is_signed_once_for_each_size_and_lies_beside_the_store() {
     assert_eq!(store.checkpoint_due().await.unwrap(), []);
     assert_eq!(store.checkpoint(&acme()).await.unwrap(), signed[1]);
     for signed in &signed {
-        let file = dir
-            .path()
+        let file = place
+            .dir()
             .join("checkpoints")
             .join(format!("{}.checkpoint", signed.chain));
         assert_eq!(std::fs::read_to_string(file).unwrap(), signed.note);
@@ -263,25 +269,23 @@ async fn a_checkpoint_is_signed_once_for_each_size_and_lies_beside_the_store() {
     );
 }
 
-#[tokio::test]
-async fn what_an_export_signs_is_filed_and_handed_out_like_any_checkpoint() {
-    let (dir, store) = store_with_evidence().await;
+async fn what_an_export_signs_is_filed_and_handed_out_like_any_checkpoint(place: Place) {
+    let store = store_with_evidence(&place).await;
     store.checkpoint_due().await.unwrap();
     let draft = Draft::new(Action::named("audit.exported"), "ana", "audit", "acme");
     let export = store.export(&acme(), vec![draft]).await.unwrap();
     let told = store.checkpoint_due().await.unwrap();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].size, export.size());
-    let file = dir.path().join("checkpoints/acme.checkpoint");
+    let file = place.dir().join("checkpoints/acme.checkpoint");
     assert_eq!(std::fs::read_to_string(file).unwrap(), told[0].note);
     assert_eq!(store.checkpoint_due().await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_running_store_is_verified_beside_its_server() {
-    let (dir, store) = store_with_evidence().await;
+async fn a_running_store_is_verified_beside_its_server(place: Place) {
+    let store = store_with_evidence(&place).await;
     store.checkpoint_due().await.unwrap();
-    let verified = store::verify(dir.path(), &VerifyOptions::default()).unwrap();
+    let verified = place.verify(&VerifyOptions::default()).await;
     let reports: Vec<_> = verified
         .iter()
         .map(|of| (of.chain.as_str(), of.result.as_ref().unwrap()))
@@ -295,46 +299,39 @@ async fn a_running_store_is_verified_beside_its_server() {
             .iter()
             .all(|(_, report)| report.signature_checked && report.since == Some(report.entries))
     );
-    assert_eq!(
-        store::verifier_key(dir.path()).unwrap(),
-        *store.verifier_key()
-    );
+    assert_eq!(place.verifier_key().await, *store.verifier_key());
 }
 
-#[tokio::test]
-async fn a_key_proves_nothing_where_nothing_is_signed() {
-    let (dir, store) = store_with_evidence().await;
+async fn a_key_proves_nothing_where_nothing_is_signed(place: Place) {
+    let store = store_with_evidence(&place).await;
     let options = VerifyOptions {
         chain: Some(acme()),
         key: Some(store.verifier_key().clone()),
         ..VerifyOptions::default()
     };
-    let verify = || {
-        store::verify(dir.path(), &options)
-            .unwrap()
-            .remove(0)
-            .result
-    };
-    assert_eq!(verify().unwrap_err(), store::Unproven::Unsigned);
+    let unsigned = place.verify(&options).await.remove(0).result;
+    assert_eq!(unsigned.unwrap_err(), store::Unproven::Unsigned);
 
     store.checkpoint_due().await.unwrap();
 
-    assert!(verify().unwrap().signature_checked);
+    let signed = place.verify(&options).await.remove(0).result;
+    assert!(signed.unwrap().signature_checked);
 }
 
 /// Edits the closed store by hand, as somebody who owns the file could.
 async fn edited(edit: &str) -> Result<audit::Report, String> {
-    let (dir, store) = store_with_evidence().await;
+    let place = Place::sqlite();
+    let store = store_with_evidence(&place).await;
     store.checkpoint_due().await.unwrap();
     drop(store);
-    let conn = Connection::open(dir.path().join("omnihub.db")).unwrap();
+    let conn = Connection::open(place.dir().join("omnihub.db")).unwrap();
     conn.execute_batch(edit).unwrap();
     drop(conn);
     let options = VerifyOptions {
         chain: Some(acme()),
         ..VerifyOptions::default()
     };
-    let verified = store::verify(dir.path(), &options).unwrap();
+    let verified = place.verify(&options).await;
     assert_eq!(verified.len(), 1);
     verified
         .into_iter()
@@ -370,9 +367,8 @@ async fn an_edit_of_the_file_is_named_by_its_index() {
     }
 }
 
-#[tokio::test]
-async fn evidence_that_cannot_be_sealed_refuses_the_act() {
-    let (dir, store) = store_with_evidence().await;
+async fn evidence_that_cannot_be_sealed_refuses_the_act(place: Place) {
+    let store = store_with_evidence(&place).await;
     let mut goal = Driven::new(&store, &tenant("acme"), "late");
     goal.accept(&store, &chain_of(1));
     let mut append = goal.append();
@@ -392,5 +388,5 @@ async fn evidence_that_cannot_be_sealed_refuses_the_act() {
             .is_none()
     );
     drop(store);
-    assert_eq!(store::check_full(dir.path()).unwrap(), Vec::new());
+    assert_eq!(place.damages().await, Vec::new());
 }

@@ -3,12 +3,13 @@
 use store::{AppendError, Store, StoreConfig};
 
 use crate::child;
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, chain_of, tenant};
 
-#[tokio::test]
-async fn past_the_limit_of_open_goals_a_goal_has_to_end_first() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+on_either_store!(past_the_limit_of_open_goals_a_goal_has_to_end_first,);
+
+async fn past_the_limit_of_open_goals_a_goal_has_to_end_first(place: Place) {
+    let store = place.open().await;
     let acme = tenant("acme");
     let accept = |store: &Store, trace: &str| {
         let mut goal = Driven::new(store, &acme, trace);
@@ -37,7 +38,7 @@ async fn past_the_limit_of_open_goals_a_goal_has_to_end_first() {
     is_refused(&store).await;
     // The count is the same when it is read again.
     drop(store);
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let store = place.open().await;
     is_refused(&store).await;
     first.start();
     first.succeed();

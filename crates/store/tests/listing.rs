@@ -1,14 +1,19 @@
 //! Lists of goals and events.
 
 use domain::goal::GoalStatus;
-use store::{GoalFilter, Page, Store, StoreConfig};
-use tempfile::TempDir;
+use store::{GoalFilter, Page, Store};
 
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, asking, chain_of, goal_id, subject, tenant};
 
-async fn store_with_goals() -> (TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+on_either_store!(
+    a_list_shows_its_tenants_goals_newest_first_by_any_filter,
+    pages_join_without_gap_or_repeat_while_goals_come,
+    events_are_dense_and_pages_of_them_join,
+);
+
+async fn store_with_goals(place: &Place) -> Store {
+    let store = place.open().await;
     for (number, of) in ["acme", "acme", "other", "acme", "acme"]
         .into_iter()
         .enumerate()
@@ -24,7 +29,7 @@ async fn store_with_goals() -> (TempDir, Store) {
         }
         store.append(goal.append()).await.unwrap();
     }
-    (dir, store)
+    store
 }
 
 async fn names(store: &Store, filter: GoalFilter) -> Vec<String> {
@@ -39,9 +44,8 @@ async fn names(store: &Store, filter: GoalFilter) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_list_shows_its_tenants_goals_newest_first_by_any_filter() {
-    let (_dir, store) = store_with_goals().await;
+async fn a_list_shows_its_tenants_goals_newest_first_by_any_filter(place: Place) {
+    let store = store_with_goals(&place).await;
     let filter = GoalFilter::default;
     assert_eq!(
         names(&store, filter()).await,
@@ -103,9 +107,8 @@ async fn a_list_shows_its_tenants_goals_newest_first_by_any_filter() {
     );
 }
 
-#[tokio::test]
-async fn pages_join_without_gap_or_repeat_while_goals_come() {
-    let (_dir, store) = store_with_goals().await;
+async fn pages_join_without_gap_or_repeat_while_goals_come(place: Place) {
+    let store = store_with_goals(&place).await;
     let page = async |before| {
         let listed = store
             .goals(
@@ -139,9 +142,8 @@ async fn pages_join_without_gap_or_repeat_while_goals_come() {
     );
 }
 
-#[tokio::test]
-async fn events_are_dense_and_pages_of_them_join() {
-    let (_dir, store) = store_with_goals().await;
+async fn events_are_dense_and_pages_of_them_join(place: Place) {
+    let store = store_with_goals(&place).await;
     let acme = tenant("acme");
     let mut goal = Driven::load(&store, &acme, "g4").await;
     goal.start();

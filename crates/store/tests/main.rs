@@ -23,6 +23,7 @@ mod limiting;
 mod listing;
 mod opening;
 mod outbox;
+mod place;
 mod posting;
 mod power;
 mod world;

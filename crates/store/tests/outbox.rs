@@ -2,14 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use store::{Notice, Store, StoreConfig};
+use store::Notice;
 
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, chain_of, tenant};
 
-#[tokio::test]
-async fn a_notice_waits_until_it_is_sent() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+on_either_store!(a_notice_waits_until_it_is_sent,);
+
+async fn a_notice_waits_until_it_is_sent(place: Place) {
+    let store = place.open().await;
     let mut news = store.watch_notices();
     let acme = tenant("acme");
     let mut goal = Driven::new(&store, &acme, "one");
@@ -23,7 +24,7 @@ async fn a_notice_waits_until_it_is_sent() {
     store.append(append).await.unwrap();
     news.changed().await.unwrap();
     drop(store);
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let store = place.open().await;
     let due = store.due_notices(Timestamp::now(), 10).await.unwrap();
     assert_eq!(
         due.iter().map(|due| &due.notice).collect::<Vec<_>>(),

@@ -4,18 +4,25 @@ use domain::approval::{ApprovalStatus, Decision};
 use domain::digest::Digest;
 use saga::Refusal;
 use saga::input::{Person, Wish};
-use store::{AppendError, INBOX_MAX, Loaded, PostError, Posted, Store, StoreConfig};
-use tempfile::TempDir;
+use store::{AppendError, INBOX_MAX, Loaded, PostError, Posted, Store};
 
+use crate::place::{Place, on_either_store};
 use crate::world::{Driven, asking, chain_of, goal_id, subject, tenant};
 
-async fn asked() -> (TempDir, Store, Driven) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+on_either_store!(
+    an_answered_wish_waits_until_an_append_answers_it,
+    a_wish_is_judged_as_if_those_before_it_had_been_read,
+    a_refused_wish_leaves_nothing_behind,
+    an_inbox_that_nobody_reads_is_full_some_day,
+    numbers_of_wishes_are_never_given_twice,
+);
+
+async fn asked(place: &Place) -> (Store, Driven) {
+    let store = place.open().await;
     let mut goal = Driven::new(&store, &tenant("acme"), "one");
     goal.accept(&store, &asking());
     store.append(goal.append()).await.unwrap();
-    (dir, store, goal)
+    (store, goal)
 }
 
 async fn post(store: &Store, person: Person) -> Result<Posted, PostError<&'static str>> {
@@ -31,13 +38,12 @@ fn wish(wish: Wish) -> Person {
     }
 }
 
-#[tokio::test]
-async fn an_answered_wish_waits_until_an_append_answers_it() {
-    let (dir, store, mut goal) = asked().await;
+async fn an_answered_wish_waits_until_an_append_answers_it(place: Place) {
+    let (store, mut goal) = asked(&place).await;
     let grant = goal.grant();
     let posted = post(&store, grant.clone()).await.unwrap();
     drop(store);
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    let store = place.open().await;
     let loaded = store.load(&goal.tenant, &goal.goal).await.unwrap().unwrap();
     assert_eq!(loaded.inbox, [(posted.id, grant.clone())]);
     // Whoever has not read it may append nothing.
@@ -54,9 +60,8 @@ async fn an_answered_wish_waits_until_an_append_answers_it() {
     assert_eq!(loaded.saga.sequence(), goal.saga.sequence());
 }
 
-#[tokio::test]
-async fn a_wish_is_judged_as_if_those_before_it_had_been_read() {
-    let (_dir, store, goal) = asked().await;
+async fn a_wish_is_judged_as_if_those_before_it_had_been_read(place: Place) {
+    let (store, goal) = asked(&place).await;
     post(&store, goal.grant()).await.unwrap();
     let second = post(&store, goal.grant()).await.unwrap_err();
     assert!(
@@ -83,9 +88,8 @@ async fn a_wish_is_judged_as_if_those_before_it_had_been_read() {
     );
 }
 
-#[tokio::test]
-async fn a_refused_wish_leaves_nothing_behind() {
-    let (_dir, store, goal) = asked().await;
+async fn a_refused_wish_leaves_nothing_behind(place: Place) {
+    let (store, goal) = asked(&place).await;
     let (approval, _) = goal.asked.clone().unwrap();
     let wrong = Wish::Decide {
         approval: approval.clone(),
@@ -140,10 +144,8 @@ async fn a_refused_wish_leaves_nothing_behind() {
     );
 }
 
-#[tokio::test]
-async fn an_inbox_that_nobody_reads_is_full_some_day() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+async fn an_inbox_that_nobody_reads_is_full_some_day(place: Place) {
+    let store = place.open().await;
     let mut goal = Driven::new(&store, &tenant("acme"), "one");
     goal.accept(&store, &chain_of(1));
     store.append(goal.append()).await.unwrap();
@@ -154,9 +156,8 @@ async fn an_inbox_that_nobody_reads_is_full_some_day() {
     assert!(matches!(full, PostError::Full), "{full:?}");
 }
 
-#[tokio::test]
-async fn numbers_of_wishes_are_never_given_twice() {
-    let (_dir, store, mut goal) = asked().await;
+async fn numbers_of_wishes_are_never_given_twice(place: Place) {
+    let (store, mut goal) = asked(&place).await;
     let first = post(&store, goal.grant()).await.unwrap();
     let grant = goal.grant();
     goal.hear(first.id, grant);

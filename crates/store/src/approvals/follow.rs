@@ -1,5 +1,7 @@
 //! How approvals follow the journal.
 
+use std::collections::BTreeMap;
+
 use domain::approval::ApprovalStatus;
 use domain::digest::Digest;
 use domain::id::Subject;
@@ -84,4 +86,43 @@ fn change(event: &Event) -> Option<Change> {
         | EventKind::GoalCancelled {} => Change::Close(ended(ApprovalStatus::Closed, None)),
         _ => return None,
     })
+}
+
+/// Where an approval stands, as the journal tells it.
+pub(crate) struct Stands {
+    status: ApprovalStatus,
+    by: Option<Subject>,
+}
+
+impl Stands {
+    /// Whether a row says the same; `unread`: a decision may be in the row before the machine has read it.
+    pub(crate) fn is(&self, status: &str, by: Option<&str>, unread: bool) -> bool {
+        let same = self.status.as_str() == status && self.by.as_ref().map(Subject::as_str) == by;
+        same || (unread && self.status == ApprovalStatus::Pending)
+    }
+}
+
+/// The approvals that a goal's events tell of.
+pub(crate) fn told(events: &[Event]) -> BTreeMap<String, Stands> {
+    let mut told: BTreeMap<String, Stands> = BTreeMap::new();
+    for change in changes(events) {
+        match change {
+            Change::Ask(asked) => {
+                let (status, by) = (ApprovalStatus::Pending, None);
+                told.insert(asked.approval, Stands { status, by });
+            }
+            Change::End(approval, ended) => {
+                let before = told.remove(&approval).and_then(|stands| stands.by);
+                let (status, by) = (ended.status, ended.by.or(before));
+                told.insert(approval, Stands { status, by });
+            }
+            Change::Close(ended) => {
+                let pending = told.values_mut();
+                pending
+                    .filter(|stands| stands.status == ApprovalStatus::Pending)
+                    .for_each(|stands| stands.status = ended.status);
+            }
+        }
+    }
+    told
 }

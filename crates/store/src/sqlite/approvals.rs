@@ -8,9 +8,10 @@ use rusqlite::types::ToSql;
 use super::Sqlite;
 use super::goals::{below, cursor};
 use super::readers::Reading;
-use super::tenants::{self, Range};
+use super::tenants;
 use crate::approvals::{Approval, ApprovalFilter};
 use crate::error::{Damage, Error};
+use crate::numbers::Range;
 use crate::page::{Listed, Page};
 
 mod check;

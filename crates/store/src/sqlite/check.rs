@@ -11,10 +11,11 @@ use super::evidence::{self, verify};
 use super::goals::{self, GOALS, Record};
 use super::journal::{self, JOURNAL};
 use super::table::TABLES;
-use super::tenants::{self, TENANTS};
+use super::tenants::TENANTS;
 use super::{DATABASE, connection, installation, schema};
 use crate::error::{Damage, Error};
 use crate::gate::Gate;
+use crate::numbers;
 use crate::shared::Shared;
 
 /// Rows at the end of the journal that every start reads: what the last group before a crash can have held.
@@ -121,7 +122,7 @@ fn all_goals(conn: &Connection, shared: &Shared, damages: &mut Vec<Damage>) -> R
     let mut told = 0;
     collect(damages, || {
         while let Some(row) = rows.next()? {
-            let number = tenants::tenant_of(row.get(0)?);
+            let number = numbers::tenant_of(row.get(0)?);
             let named = match tenant.take() {
                 Some((known, named)) if known == number => named,
                 _ => goals::named(conn, number)?,

@@ -6,12 +6,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Sqlite;
 use super::table::{Table, blob, integer};
-use super::tenants::{Range, Tenant, serial};
+use super::tenants::Tenant;
 use super::writer::Writing;
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::evidence::{self, Columns, FORM, Prepared, Stored, chain_head};
 use crate::fault;
+use crate::numbers::{Range, serial};
 
 pub(super) mod checkpoint;
 mod list;

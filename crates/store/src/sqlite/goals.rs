@@ -7,10 +7,11 @@ use rusqlite::{Connection, Row};
 
 use super::readers::Reading;
 use super::table::{Table, integer, optional, optional_text, text};
-use super::tenants::{self, Range, serial};
+use super::tenants;
 use super::{Sqlite, inbox, journal};
 use crate::error::{Damage, Error};
 use crate::goals::{Loaded, OpenGoal, time};
+use crate::numbers::{self, Range, serial};
 use crate::shared::Shared;
 
 mod list;
@@ -89,7 +90,7 @@ impl Record {
     fn run(&self, conn: &Connection, sql: &str) -> Result<(), Error> {
         let values = [
             integer(self.id),
-            integer(tenants::tenant_of(self.id)),
+            integer(numbers::tenant_of(self.id)),
             text(self.goal.as_str()),
             text(self.owner.as_str()),
             integer(self.created_at),
@@ -207,7 +208,7 @@ fn open_goals(conn: &Connection, after: u64, limit: u32) -> Result<Vec<OpenGoal>
     let mut found = Vec::new();
     let mut tenant: Option<(i64, TenantId)> = None;
     while let Some(row) = rows.next()? {
-        let number = tenants::tenant_of(row.get(0)?);
+        let number = numbers::tenant_of(row.get(0)?);
         let known = match &tenant {
             Some((known, tenant)) if *known == number => tenant.clone(),
             _ => named(conn, number)?,

@@ -9,11 +9,12 @@ use saga::input::Person;
 use super::goals::{self, Record};
 use super::table::{Table, blob, integer};
 use super::writer::Writing;
-use super::{Sqlite, approvals, tenants};
+use super::{Sqlite, approvals};
 use crate::error::Error;
 use crate::fault;
 use crate::goals::Loaded;
 use crate::inbox::{self, PostError, Posted, decides, decode, encode, judge};
+use crate::numbers;
 
 /// The table of wishes.
 pub(crate) const INBOX: Table = Table {
@@ -101,7 +102,7 @@ fn insert(writing: &mut Writing<'_>, record: &Record, person: &Person) -> Result
     let now = writing.now.as_microsecond();
     if let Some((approval, ended)) = decides(person, now) {
         fault::hit("post.approval");
-        approvals::decide(conn, tenants::tenant_of(record.id), approval, &ended)?;
+        approvals::decide(conn, numbers::tenant_of(record.id), approval, &ended)?;
     }
     writing.staged.posted(record.id, id);
     Ok(Posted {

@@ -8,10 +8,10 @@ use super::goals::named;
 use super::table::{Table, blob, integer, text};
 use super::writer::Writing;
 use super::{Sqlite, tenants};
-use crate::error::{Damage, Error};
+use crate::error::Error;
 use crate::fault;
 use crate::goals::time;
-use crate::outbox::{DueNotice, Notice};
+use crate::outbox::{DueNotice, Notice, decode, encode};
 
 /// The table of notices.
 pub(crate) const OUTBOX: Table = Table {
@@ -87,7 +87,7 @@ pub(crate) fn insert(
         .optional()?;
     fault::hit("append.notices");
     for (id, notice) in (last.unwrap_or(0) + 1..).zip(notices) {
-        let body = serde_json::to_vec(&notice.data).map_err(|_| Error::Unwritable("a notice"))?;
+        let body = encode(notice)?;
         let now = integer(writing.now.as_microsecond());
         OUTBOX.insert(
             conn,
@@ -114,15 +114,11 @@ fn due(conn: &Connection, now: i64, limit: u32) -> Result<Vec<DueNotice>, Error>
     while let Some(row) = rows.next()? {
         OUTBOX.check(row)?;
         let id: i64 = row.get(0)?;
-        let data = serde_json::from_slice(row.get_ref(3)?.as_blob().unwrap_or_default());
-        let data = data.map_err(|error| Damage::row(OUTBOX.name, id, error.to_string()))?;
+        let body = row.get_ref(3)?.as_blob().unwrap_or_default();
         notices.push(DueNotice {
             id: u64::try_from(id).unwrap_or(0),
             tenant: named(conn, row.get(1)?)?,
-            notice: Notice {
-                kind: row.get(2)?,
-                data,
-            },
+            notice: decode(id, row.get(2)?, body)?,
             at: time(row.get(4)?),
             attempts: u32::try_from(row.get::<_, i64>(5)?).unwrap_or(u32::MAX),
         });

@@ -11,11 +11,12 @@ use domain::id::{GoalId, TenantId};
 use rusqlite::Connection;
 
 use super::goals::{self, Record};
-use super::tenants::{Tenant, tenant_of};
+use super::tenants::Tenant;
 use super::{controls, evidence, inbox};
 use crate::chain::Chain;
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::numbers::tenant_of;
 use crate::shared::Shared;
 
 /// Tenants remembered at once, about a kilobyte each; past it all are forgotten and read again as they come.

@@ -16,7 +16,7 @@ use super::copier::Copier;
 use super::lock::Lock;
 use super::space::Space;
 use super::state::{Staged, State};
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, again, with_source};
 use crate::fault;
 use crate::shared::Shared;
 
@@ -328,19 +328,6 @@ fn take(queue: &mut mpsc::Receiver<Box<dyn Request>>, group: &mut Vec<Box<dyn Re
     queue.blocking_recv_many(group, GROUP_MAX) > 0
 }
 
-/// The same error once more, for everybody in the group.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::NoSpace => Error::NoSpace,
-        Error::GivenUp => Error::GivenUp,
-        Error::Damaged(damage) => Error::Damaged(damage.clone()),
-        Error::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
-            Error::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
-        }
-        error => Error::Lost(with_source(error)),
-    }
-}
-
 fn is_io(error: &Error) -> bool {
     matches!(error, Error::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure))
 }
@@ -352,13 +339,6 @@ pub(crate) fn end_process(error: &Error) -> ! {
         with_source(error)
     );
     std::process::abort()
-}
-
-fn with_source(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use crate::error::{Damage, Error};
 use crate::evidence::Prepared;
 use crate::evidence::checkpoint::{self, SignedCheckpoint};
 use crate::fault;
+use crate::numbers::{Range, serial};
 use crate::sqlite::Sqlite;
 use crate::sqlite::table::{Table, integer, text};
-use crate::sqlite::tenants::{self, Range, serial};
+use crate::sqlite::tenants;
 use crate::sqlite::writer::Writing;
 
 pub(crate) mod file;

@@ -7,9 +7,10 @@ use crate::chain::Chain;
 use crate::error::Error;
 use crate::evidence::export::Piece;
 use crate::evidence::list::{EntryFilter, Filling};
+use crate::numbers::Range;
 use crate::page::{Listed, Page};
 use crate::sqlite::Sqlite;
-use crate::sqlite::tenants::{self, Range};
+use crate::sqlite::tenants;
 
 impl Sqlite {
     pub(crate) async fn entries(

@@ -13,7 +13,8 @@ use crate::evidence::checkpoint::file;
 use crate::evidence::verify::{
     CHECKPOINTS_MAX, Held, PIECE_ROWS, Unproven, Verified, VerifyOptions, Walk,
 };
-use crate::sqlite::tenants::{Range, SERIAL_BITS, TENANTS, serial};
+use crate::numbers::{Range, SERIAL_BITS, serial};
+use crate::sqlite::tenants::TENANTS;
 use crate::sqlite::{DATABASE, connection, installation, schema};
 
 /// Returns the public key that a data directory's checkpoints are signed by. Blocks.

@@ -8,9 +8,10 @@ use rusqlite::{Connection, Rows};
 use super::{Record, below, cursor, find_by_name, time};
 use crate::error::{Damage, Error};
 use crate::goals::list::{EventPage, GoalFilter, ListedGoal, Request, SCAN_MAX};
+use crate::numbers::Range;
 use crate::page::{Listed, Page};
 use crate::sqlite::readers::Reading;
-use crate::sqlite::tenants::{self, Range};
+use crate::sqlite::tenants;
 use crate::sqlite::{Sqlite, journal, payloads};
 
 impl Sqlite {

@@ -16,6 +16,7 @@ fn evidence(bytes: usize) -> Vec<Draft> {
 fn sqlite(store: &Store) -> &Sqlite {
     match &store.kind {
         Kind::Sqlite(sqlite) => sqlite,
+        Kind::Postgres(_) => unreachable!("these stores are opened from folders"),
     }
 }
 

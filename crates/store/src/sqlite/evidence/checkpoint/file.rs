@@ -8,7 +8,8 @@ use super::find;
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::evidence::checkpoint::file;
-use crate::sqlite::tenants::{self, Range};
+use crate::numbers::Range;
+use crate::sqlite::tenants;
 
 /// Names the files that speak of what the database does not hold. The files have to be read before the database.
 pub(crate) fn damages(conn: &Connection, dir: &Path) -> Result<Vec<(Chain, Damage)>, Error> {

@@ -1,0 +1,181 @@
+//! PostgreSQL, of the distribution.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::process::{Error, Process, User, folder, free_port, run, start};
+
+/// Where distributions put the programs of a server, beside the PATH.
+const FOLDER: &str = "/usr/lib/postgresql";
+/// The user who may do everything; nobody else reaches the server.
+const OWNER: &str = "postgres";
+
+/// How often it is asked until it answers, and how long it is left alone between.
+const READY_TRIES: u32 = 300;
+const TRY_EVERY: Duration = Duration::from_millis(100);
+
+/// A server of PostgreSQL.
+#[derive(Debug)]
+pub struct Postgres {
+    process: Process,
+    programs: PathBuf,
+    port: u16,
+    databases: AtomicU64,
+}
+
+impl Postgres {
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be had.
+    pub fn start() -> Result<Self, Error> {
+        let programs = programs()?;
+        let user = User::instead_of_root(OWNER)?;
+        let dir = folder("postgres", user)?;
+        let port = free_port()?;
+        let data = dir.join("data");
+        let mut initdb = User::command(user, &programs.join("initdb"));
+        initdb.args([
+            "--no-sync",
+            "--data-checksums",
+            "--auth=trust",
+            "-U",
+            OWNER,
+            "-E",
+            "UTF8",
+        ]);
+        run(initdb.arg("--locale=C.UTF-8").arg("-D").arg(&data))?;
+        let (program, data) = (programs.join("postgres"), data.display().to_string());
+        let (program, port_text, sockets) = (
+            program.display().to_string(),
+            port.to_string(),
+            dir.display().to_string(),
+        );
+        let server = [
+            &program,
+            "-D",
+            &data,
+            "-p",
+            &port_text,
+            "-k",
+            &sockets,
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "max_connections=300",
+            "-c",
+            "shared_buffers=64MB",
+            "-c",
+            "max_wal_size=256MB",
+        ];
+        let process = start("postgres", (&dir, port), user, &server)?;
+        let server = Self {
+            process,
+            programs,
+            port,
+            databases: AtomicU64::new(0),
+        };
+        // It accepts connections a moment before it answers them.
+        let mut tries = 0;
+        while let Err(error) = server.sql(OWNER, "SELECT 1") {
+            tries += 1;
+            if tries == READY_TRIES {
+                return Err(error);
+            }
+            std::thread::sleep(TRY_EVERY);
+        }
+        Ok(server)
+    }
+
+    /// The server that all tests of this process share.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be had.
+    pub fn shared() -> Result<&'static Self, Error> {
+        static SHARED: OnceLock<Result<Postgres, Error>> = OnceLock::new();
+        match SHARED.get_or_init(Self::start) {
+            Ok(server) => Ok(server),
+            Err(Error::Missing { program, remedy }) => Err(Error::Missing { program, remedy }),
+            Err(error) => Err(Error::NotReady {
+                program: "postgres",
+                log: error.to_string(),
+            }),
+        }
+    }
+
+    /// Makes an empty database and returns its URL, with the role that may do everything.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where the server refuses.
+    pub fn database(&self) -> Result<String, Error> {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("d{}_{number}", std::process::id());
+        self.sql(
+            "postgres",
+            &format!("CREATE DATABASE {name} TEMPLATE template0"),
+        )?;
+        Ok(self.url(OWNER, &name))
+    }
+
+    /// The URL of a database for a role, which needs no password here.
+    pub fn url(&self, role: &str, database: &str) -> String {
+        format!(
+            "postgres://{role}@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
+    }
+
+    /// Runs SQL in a database as the role that may do everything; returns what it answers, a line a row.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with what the server says.
+    pub fn sql(&self, database: &str, sql: &str) -> Result<String, Error> {
+        let mut psql = std::process::Command::new(self.programs.join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql]);
+        run(psql.arg(self.url(OWNER, database)))
+    }
+
+    /// Everything in a database, as SQL; bytes are in hexadecimal.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with what the server says.
+    pub fn dump(&self, url: &str) -> Result<String, Error> {
+        run(std::process::Command::new(self.programs.join("pg_dump")).arg(url))
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process number of the server.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the server does not run.
+    pub fn pid(&self) -> Result<u32, Error> {
+        let file = self.process.dir.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file)?;
+        let pid = text.lines().next().and_then(|line| line.parse().ok());
+        pid.ok_or_else(|| std::io::Error::other("its number cannot be read").into())
+    }
+}
+
+/// The folder of the newest server's programs.
+fn programs() -> Result<PathBuf, Error> {
+    let versions = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = versions.map(|version| version.path().join("bin")).collect();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    folders.extend(std::env::split_paths(&path));
+    folders.sort_by_key(|folder| folder.parent().map(Path::to_owned));
+    let whole = |folder: &PathBuf| {
+        ["initdb", "postgres", "psql"]
+            .iter()
+            .all(|program| folder.join(program).is_file())
+    };
+    folders.into_iter().rev().find(whole).ok_or(Error::Missing {
+        program: "PostgreSQL",
+        remedy: "`.ci/tools` installs it, or: apt-get install postgresql",
+    })
+}

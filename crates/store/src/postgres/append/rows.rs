@@ -1,0 +1,357 @@
+//! The rows that a group writes, a list a column, so that each table is one statement.
+
+use domain::id::{GoalId, TenantId};
+use jiff::Timestamp;
+
+use super::Toolsets;
+use crate::append::GoalRow;
+use crate::approvals::follow::Change;
+use crate::error::Error;
+use crate::evidence::Sealed;
+use crate::fault;
+use crate::idempotency::{Answer, RequestKey};
+use crate::journal::FORM;
+use crate::postgres::connection::Connection;
+use crate::postgres::evidence;
+
+const CREATE: &str = "INSERT INTO omnihub.goals
+    SELECT id, $1, goal, owner, created_at, '', NULL, created_at, NULL, NULL, 0, NULL
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[]) AS new(id, goal, owner, created_at)";
+const STAND: &str = "UPDATE omnihub.goals SET status = now.status, reason = now.reason, updated_at = now.updated_at,
+    finished_at = now.finished_at, wake_at = now.wake_at, sequence = now.sequence
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+        AS now(id, status, reason, updated_at, finished_at, wake_at, sequence)
+    WHERE goals.id = now.id AND goals.tenant = $1";
+const JOURNAL: &str = "INSERT INTO omnihub.journal
+    SELECT goal, first_sequence, $1, payloads, $5, $6, events
+    FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], $7::bytea[]) AS new(goal, first_sequence, payloads, events)";
+const PAYLOADS: &str = "INSERT INTO omnihub.payloads
+    SELECT goal, first_sequence, $1, bodies
+    FROM unnest($2::bigint[], $3::bigint[], $4::bytea[]) AS new(goal, first_sequence, bodies)";
+const HEARD: &str =
+    "DELETE FROM omnihub.inbox USING unnest($1::bigint[], $2::bigint[]) AS heard(goal, id)
+    WHERE inbox.goal = heard.goal AND inbox.id <= heard.id";
+const OUTBOX: &str = "INSERT INTO omnihub.outbox (tenant, kind, body, at, attempts, due_at)
+    SELECT $1, kind, body, $4, 0, $4 FROM unnest($2::text[], $3::bytea[]) AS new(kind, body)";
+const IDEMPOTENCY: &str = "INSERT INTO omnihub.idempotency
+    SELECT $1, principal, route, name, digest, answer, goal
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bigint[])
+        AS new(principal, route, name, digest, answer, goal)";
+
+/// The rows of one group.
+#[derive(Default)]
+pub(super) struct Rows {
+    created: Created,
+    standing: Standing,
+    journal: Journal,
+    payloads: Payloads,
+    heard: (Vec<i64>, Vec<i64>),
+    audit: evidence::Rows,
+    outbox: (Vec<String>, Vec<Vec<u8>>),
+    answers: Answers,
+    written_at: i64,
+    /// Sets that goals pin.
+    pub(super) toolsets: Toolsets,
+    /// How the approvals of goals change.
+    pub(super) approvals: Vec<(i64, Change)>,
+    /// What watchers are told.
+    pub(super) news: Vec<(TenantId, GoalId, u64)>,
+}
+
+#[derive(Default)]
+struct Created {
+    ids: Vec<i64>,
+    goals: Vec<String>,
+    owners: Vec<String>,
+    created_at: Vec<i64>,
+}
+
+#[derive(Default)]
+struct Standing {
+    ids: Vec<i64>,
+    statuses: Vec<&'static str>,
+    reasons: Vec<Option<String>>,
+    updated_at: Vec<i64>,
+    finished_at: Vec<Option<i64>>,
+    wake_at: Vec<Option<i64>>,
+    sequences: Vec<i64>,
+}
+
+#[derive(Default)]
+struct Journal {
+    goals: Vec<i64>,
+    firsts: Vec<i64>,
+    payloads: Vec<bool>,
+    events: Vec<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Payloads {
+    goals: Vec<i64>,
+    firsts: Vec<i64>,
+    bodies: Vec<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Answers {
+    principals: Vec<String>,
+    routes: Vec<String>,
+    names: Vec<String>,
+    digests: Vec<Vec<u8>>,
+    answers: Vec<Vec<u8>>,
+    goals: Vec<i64>,
+}
+
+impl Rows {
+    /// A new goal, which [`Rows::stand`] then moves to where it stands.
+    pub(super) fn create(&mut self, id: i64, (goal, owner): (&GoalId, &str), created_at: i64) {
+        self.created.ids.push(id);
+        self.created.goals.push(goal.as_str().to_owned());
+        self.created.owners.push(owner.to_owned());
+        self.created.created_at.push(created_at);
+    }
+
+    /// Where a goal stands now.
+    pub(super) fn stand(
+        &mut self,
+        id: i64,
+        row: &GoalRow,
+        (at, finished_at): (i64, Option<i64>),
+        sequence: i64,
+    ) {
+        let standing = &mut self.standing;
+        standing.ids.push(id);
+        standing.statuses.push(row.status.as_str());
+        standing.reasons.push(row.reason.clone());
+        standing.updated_at.push(at);
+        standing.finished_at.push(finished_at);
+        let wake_at = row.wake_at.map(|wake| wake.as_microsecond());
+        standing.wake_at.push(wake_at);
+        standing.sequences.push(sequence);
+    }
+
+    /// The events of one append, and the values that they name.
+    pub(super) fn append(
+        &mut self,
+        (goal, first): (i64, i64),
+        events: Vec<u8>,
+        bodies: Option<Vec<u8>>,
+        now: Timestamp,
+    ) {
+        self.written_at = now.as_microsecond();
+        self.journal.goals.push(goal);
+        self.journal.firsts.push(first);
+        self.journal.payloads.push(bodies.is_some());
+        self.journal.events.push(events);
+        if let Some(bodies) = bodies {
+            self.payloads.goals.push(goal);
+            self.payloads.firsts.push(first);
+            self.payloads.bodies.push(bodies);
+        }
+    }
+
+    /// The wishes of a goal up to one were read.
+    pub(super) fn heard(&mut self, goal: i64, read: i64) {
+        self.heard.0.push(goal);
+        self.heard.1.push(read);
+    }
+
+    /// The answer that a request key gets from now on.
+    pub(super) fn answer(&mut self, goal: i64, key: &RequestKey, answer: &Answer) {
+        let answers = &mut self.answers;
+        answers.principals.push(key.principal.as_str().to_owned());
+        answers.routes.push(key.route.clone());
+        answers.names.push(key.key.clone());
+        answers.digests.push(answer.body.as_bytes().to_vec());
+        answers.answers.push(answer.answer.clone());
+        answers.goals.push(goal);
+    }
+
+    /// Evidence.
+    pub(super) fn seal(&mut self, id: i64, sealed: Sealed) {
+        self.audit.push(id, sealed);
+    }
+
+    /// What people outside are to be told: kinds, and what there is to say.
+    pub(super) fn notify(&mut self, notices: Vec<(String, Vec<u8>)>) {
+        self.outbox.extend(notices);
+    }
+
+    /// Whether anybody outside is to be told.
+    pub(super) fn has_notices(&self) -> bool {
+        !self.outbox.0.is_empty()
+    }
+
+    /// Writes everything but the sets of tools and the approvals, in one round trip.
+    pub(super) async fn write(&self, conn: &Connection, tenant: &TenantId) -> Result<(), Error> {
+        let [
+            create,
+            stand,
+            journal,
+            payloads,
+            heard,
+            audit,
+            outbox,
+            answers,
+        ] = conn
+            .prepare([
+                CREATE,
+                STAND,
+                JOURNAL,
+                PAYLOADS,
+                HEARD,
+                evidence::INSERT,
+                OUTBOX,
+                IDEMPOTENCY,
+            ])
+            .await?;
+        let tenant = tenant.as_str();
+        fault::hit("append.journal");
+        tokio::try_join!(
+            self.created.write(conn, &create, tenant),
+            self.standing.write(conn, &stand, tenant),
+            self.journal
+                .write(conn, &journal, (tenant, self.written_at)),
+            self.payloads.write(conn, &payloads, tenant),
+            when(!self.heard.0.is_empty(), async {
+                conn.execute(&heard, [&self.heard.0, &self.heard.1]).await
+            }),
+            self.audit.write(conn, &audit, tenant),
+            when(self.has_notices(), async {
+                let (kinds, bodies) = &self.outbox;
+                conn.execute(&outbox, [&tenant, kinds, bodies, &self.written_at])
+                    .await
+            }),
+            self.answers.write(conn, &answers, tenant),
+        )?;
+        Ok(())
+    }
+}
+
+/// Runs a statement only where it has something to write.
+pub(in crate::postgres) async fn when(
+    needed: bool,
+    statement: impl Future<Output = Result<u64, Error>>,
+) -> Result<u64, Error> {
+    match needed {
+        true => statement.await,
+        false => Ok(0),
+    }
+}
+
+impl Created {
+    async fn write(
+        &self,
+        conn: &Connection,
+        statement: &tokio_postgres::Statement,
+        tenant: &str,
+    ) -> Result<u64, Error> {
+        when(!self.ids.is_empty(), async {
+            let values = [&self.goals, &self.owners];
+            let [goals, owners] = values;
+            conn.execute(
+                statement,
+                [&tenant, &self.ids, goals, owners, &self.created_at],
+            )
+            .await
+        })
+        .await
+    }
+}
+
+impl Standing {
+    async fn write(
+        &self,
+        conn: &Connection,
+        statement: &tokio_postgres::Statement,
+        tenant: &str,
+    ) -> Result<u64, Error> {
+        let written = conn.execute(
+            statement,
+            [
+                &tenant,
+                &self.ids,
+                &self.statuses,
+                &self.reasons,
+                &self.updated_at,
+                &self.finished_at,
+                &self.wake_at,
+                &self.sequences,
+            ],
+        );
+        match written.await? {
+            written if written == self.ids.len() as u64 => Ok(written),
+            written => Err(Error::Lost(format!(
+                "{written} goals of {} were there to be written",
+                self.ids.len()
+            ))),
+        }
+    }
+}
+
+impl Journal {
+    async fn write(
+        &self,
+        conn: &Connection,
+        statement: &tokio_postgres::Statement,
+        (tenant, written_at): (&str, i64),
+    ) -> Result<u64, Error> {
+        conn.execute(
+            statement,
+            [
+                &tenant,
+                &self.goals,
+                &self.firsts,
+                &self.payloads,
+                &written_at,
+                &FORM,
+                &self.events,
+            ],
+        )
+        .await
+    }
+}
+
+impl Payloads {
+    async fn write(
+        &self,
+        conn: &Connection,
+        statement: &tokio_postgres::Statement,
+        tenant: &str,
+    ) -> Result<u64, Error> {
+        when(!self.goals.is_empty(), async {
+            conn.execute(
+                statement,
+                [&tenant, &self.goals, &self.firsts, &self.bodies],
+            )
+            .await
+        })
+        .await
+    }
+}
+
+impl Answers {
+    async fn write(
+        &self,
+        conn: &Connection,
+        statement: &tokio_postgres::Statement,
+        tenant: &str,
+    ) -> Result<u64, Error> {
+        when(!self.goals.is_empty(), async {
+            conn.execute(
+                statement,
+                [
+                    &tenant,
+                    &self.principals,
+                    &self.routes,
+                    &self.names,
+                    &self.digests,
+                    &self.answers,
+                    &self.goals,
+                ],
+            )
+            .await
+        })
+        .await
+    }
+}

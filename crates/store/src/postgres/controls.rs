@@ -1,0 +1,156 @@
+//! Emergency controls in Postgres, effective for the very next effect of every process.
+//!
+//! Whoever admits an effect holds a lock on the controls, shared with all who do, until its COMMIT; whoever changes them
+//! waits for those and keeps others out meanwhile. So an effect is admitted under the newest controls or not at all.
+
+use deadpool_postgres::Pool;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::connection::{As, Connection};
+use super::{Postgres, evidence};
+use crate::chain::Chain;
+use crate::controls::{Columns, SetControl, mode_name, scope_name};
+use crate::error::{Damage, Error};
+use crate::evidence::Prepared;
+use crate::fault;
+use crate::gate::{Control, Gate};
+
+/// Taken by whoever admits, before it looks.
+pub(super) const SHARE: &str = "SELECT pg_advisory_xact_lock_shared(1330140516)";
+/// Taken by whoever changes the controls.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140516)";
+/// How often the controls were changed.
+pub(super) const GENERATION: &str = "SELECT generation FROM omnihub.gate";
+const CHANGED: &str = "UPDATE omnihub.gate SET generation = generation + 1";
+const READ: &str = "SELECT id, tenant, scope, target, mode, reason, set_by, since, until
+    FROM omnihub.emergency_controls ORDER BY id";
+const NAME: &str = "SELECT set_config('omnihub.tenant', $1, true)";
+const END: &str = "UPDATE omnihub.emergency_controls SET until = $2 WHERE id = $1";
+const BEGIN: &str =
+    "INSERT INTO omnihub.emergency_controls VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)";
+
+impl Postgres {
+    pub(crate) async fn set_control(
+        &self,
+        change: SetControl,
+        prepared: Prepared,
+    ) -> Result<Gate, Error> {
+        // The rows of others are read beside the transaction: its role sees its own tenant's alone.
+        let mut conn = self.connection().await?;
+        let chain = change.chain.clone();
+        let mut tenant = self.lock_tenant(&mut conn, &chain, Some(LOCK)).await?;
+        let now = Timestamp::now();
+        evidence::write(&conn, &chain, (&mut tenant, now), prepared).await?;
+        let stored = read(&self.inner.pool).await?;
+        let owner = match &change.tenant {
+            Some(tenant) => Chain::Tenant(tenant.clone()),
+            None => Chain::Installation,
+        };
+        let [name, end, begin, changed] = conn.prepare([NAME, END, BEGIN, CHANGED]).await?;
+        conn.query(&name, [&owner.as_str()]).await?;
+        for (id, _) in stored
+            .iter()
+            .filter(|(_, control)| change.replaces(control))
+        {
+            fault::hit("control.end");
+            conn.execute(&end, [id, &now.as_microsecond()]).await?;
+        }
+        if let Some(control) = change.begins(now.as_microsecond()) {
+            let id = stored.last().map_or(1, |(id, _)| id + 1);
+            fault::hit("control.set");
+            insert(&conn, &begin, id, &control).await?;
+        }
+        conn.execute(&changed, []).await?;
+        conn.query(&name, [&chain.as_str()]).await?;
+        self.save_tenant(conn, &tenant).await?;
+        refresh(self).await
+    }
+}
+
+async fn insert(
+    conn: &Connection,
+    statement: &tokio_postgres::Statement,
+    id: i64,
+    control: &Control,
+) -> Result<(), Error> {
+    let tenant = control.tenant.as_ref().map(|tenant| tenant.as_str());
+    let values: [&(dyn ToSql + Sync); 8] = [
+        &id,
+        &tenant,
+        &scope_name(control.scope),
+        &control.target,
+        &mode_name(control.mode),
+        &control.reason,
+        &control.set_by.as_str(),
+        &control.since.as_microsecond(),
+    ];
+    conn.execute(statement, values).await?;
+    Ok(())
+}
+
+/// The generation in the answer to [`GENERATION`].
+pub(super) fn generation(rows: &[Row]) -> Result<i64, Error> {
+    let row = rows.first();
+    let row = row.ok_or_else(|| Damage::row("gate", 1, "it is missing"))?;
+    Ok(row.try_get(0)?)
+}
+
+/// Reads the controls anew, and shows them to whoever follows them.
+pub(super) async fn refresh(store: &Postgres) -> Result<Gate, Error> {
+    let gate = read_gate(&store.inner.pool).await?;
+    store.inner.shared.gate.send_if_modified(|shown| {
+        let newer = gate.generation() > shown.generation();
+        if newer {
+            *shown = gate.clone();
+        }
+        newer
+    });
+    Ok(gate)
+}
+
+/// Reads the controls as the database has them.
+pub(super) async fn read_gate(pool: &Pool) -> Result<Gate, Error> {
+    let (generation, rows) = look(pool).await?;
+    let controls = rows.into_iter().map(|(_, control)| control).collect();
+    Ok(Gate::new(u64::try_from(generation).unwrap_or(0), controls))
+}
+
+async fn read(pool: &Pool) -> Result<Vec<(i64, Control)>, Error> {
+    Ok(look(pool).await?.1)
+}
+
+async fn look(pool: &Pool) -> Result<(i64, Vec<(i64, Control)>), Error> {
+    let mut conn = Connection::take(pool).await?;
+    let setup = conn.transaction().await?;
+    let [generation, read] = conn.prepare([GENERATION, READ]).await?;
+    // The generation first: controls that are newer than it says are looked at again.
+    let (_, generation, rows, _) = tokio::try_join!(
+        conn.begin(&setup, As::Driver),
+        conn.query(&generation, []),
+        conn.query(&read, []),
+        conn.batch("COMMIT")
+    )?;
+    conn.ended();
+    let controls = rows.iter().map(parse).collect::<Result<_, _>>()?;
+    Ok((self::generation(&generation)?, controls))
+}
+
+fn parse(row: &Row) -> Result<(i64, Control), Error> {
+    let id: i64 = row.try_get(0)?;
+    let columns = Columns {
+        tenant: row.try_get(1)?,
+        scope: row.try_get(2)?,
+        target: row.try_get(3)?,
+        mode: row.try_get(4)?,
+        reason: row.try_get(5)?,
+        set_by: row.try_get(6)?,
+        since: row.try_get(7)?,
+        until: row.try_get(8)?,
+    };
+    let control = columns.control();
+    let control =
+        control.ok_or_else(|| Damage::row("emergency_controls", id, "it cannot be read"))?;
+    Ok((id, control))
+}

@@ -1,0 +1,71 @@
+//! The installation in Postgres.
+
+use std::path::Path;
+
+use deadpool_postgres::Pool;
+use jiff::Timestamp;
+
+use tokio_postgres::Row;
+
+use super::connection::{As, Connection};
+use super::read_one;
+use crate::chain::Chain;
+use crate::error::Error;
+use crate::installation::{Installation, Stored};
+
+/// Of processes that found it at once one does.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140515)";
+const READ: &str = "SELECT name, proof, verifier_key FROM omnihub.installation";
+const FOUND: &str = "INSERT INTO omnihub.installation VALUES (1, $1, $2, $3, $4)";
+const EPOCH: &str = "SELECT coalesce(max(number), 0) FROM omnihub.epochs";
+const FIRST_EPOCH: &str = "INSERT INTO omnihub.epochs VALUES (1, $1, 'founded')";
+
+/// Reads the installation, or founds it where the database is new.
+pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error> {
+    let mut conn = Connection::take(pool).await?;
+    let setup = conn.transaction().await?;
+    let [lock, read, epoch] = conn.prepare([LOCK, READ, EPOCH]).await?;
+    let (_, _, rows, epochs) = tokio::try_join!(
+        conn.begin(&setup, As::Chain(&Chain::Installation)),
+        conn.query(&lock, []),
+        conn.query(&read, []),
+        conn.query(&epoch, [])
+    )?;
+    let (stored, epoch) = match (rows.first(), epochs.first()) {
+        (Some(row), Some(epoch)) => (stored(row)?, epoch.try_get(0)?),
+        _ => (found(&conn, dir).await?, 1),
+    };
+    // The keys are looked at before anything is kept.
+    let installation = stored.with_keys(dir, epoch)?;
+    conn.batch("COMMIT").await?;
+    conn.ended();
+    Ok(installation)
+}
+
+/// Reads the installation; `None`: the database holds none.
+pub(super) async fn read(pool: &Pool) -> Result<Option<Stored>, Error> {
+    let rows = read_one(pool, As::Chain(&Chain::Installation), READ, []).await?;
+    rows.first().map(stored).transpose()
+}
+
+fn stored(row: &Row) -> Result<Stored, Error> {
+    Ok(Stored {
+        name: row.try_get(0)?,
+        proof: row.try_get(1)?,
+        verifier_key: row.try_get(2)?,
+    })
+}
+
+async fn found(conn: &Connection, dir: &Path) -> Result<Stored, Error> {
+    let stored = Stored::found(dir)?;
+    let now = Timestamp::now().as_microsecond();
+    let [found, first_epoch] = conn.prepare([FOUND, FIRST_EPOCH]).await?;
+    tokio::try_join!(
+        conn.execute(
+            &found,
+            [&stored.name, &now, &stored.proof, &stored.verifier_key]
+        ),
+        conn.execute(&first_epoch, [&now])
+    )?;
+    Ok(stored)
+}
