@@ -52,8 +52,6 @@ pub(crate) struct Loaded {
     pub file: Option<PathBuf>,
     /// Variables that are set and mean nothing here, although who set them may count on them.
     pub not_used: Vec<String>,
-    /// What the environment asks of a server that this version cannot do; `None`: nothing.
-    pub refused: Option<Problem>,
     layers: Layers,
 }
 
@@ -113,7 +111,6 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Problems> {
         settings,
         file,
         not_used,
-        refused: environment::refused(&sources.environment),
         layers,
     })
 }

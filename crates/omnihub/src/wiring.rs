@@ -22,14 +22,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Loaded;
-use crate::config::problem::Problems;
 use crate::config::settings::Driver;
 use crate::output::Output;
 use crate::prove::Sabotage;
 
 pub(crate) use self::parts::{
     BrokenPlaybooks, check_playbooks, open_agent, open_agent_with, playbook_files, read_playbooks,
-    told_playbook,
+    store_location, told_playbook,
 };
 
 /// Threads for calls that block, beside the store's own: names are resolved on them.
@@ -56,9 +55,6 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
     let settings = &loaded.settings;
     // Signals are taken from the first moment: a stop during recovery is a stop.
     let stopping = signals::watch()?;
-    if let Some(problem) = &loaded.refused {
-        return Err(Problems(vec![problem.clone()]).into());
-    }
     for name in &loaded.not_used {
         tracing::warn!(
             name,

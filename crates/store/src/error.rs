@@ -114,6 +114,9 @@ pub enum Error {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// The URL of the database says nothing that can be connected to.
+    #[error("the URL of the database cannot be read: {0}")]
+    Url(String),
     /// The database server cannot be reached.
     #[error("the database server cannot be reached: {0}")]
     Unreachable(String),

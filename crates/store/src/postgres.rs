@@ -50,8 +50,11 @@ pub use evidence::verify::{verifier_key_postgres, verify_postgres};
 /// Connections of one process unless the caller says otherwise: a few for each of two processors.
 const CONNECTIONS: usize = 10;
 
-/// How a store on Postgres is opened.
-#[derive(Debug, Clone)]
+/// The port of Postgres where a URL names none.
+const PORT: u16 = 5432;
+
+/// How a store on Postgres is opened. Shown, it does not say the URL, which may hold a password.
+#[derive(Clone)]
 pub struct PostgresConfig {
     /// The data directory, for keys and the files of checkpoints; it is made where it is missing. Processes that share a
     /// database need the same keys in theirs.
@@ -74,6 +77,31 @@ impl PostgresConfig {
             ca: None,
             connections: CONNECTIONS,
         }
+    }
+
+    /// Which database it is, without who connects and how.
+    pub(crate) fn name(&self) -> String {
+        let Ok(config) = connection::parse(&self.url) else {
+            return "a database whose URL cannot be read".to_owned();
+        };
+        let host = config.get_hosts().first();
+        let host = match host {
+            Some(tokio_postgres::config::Host::Tcp(host)) => host.clone(),
+            Some(tokio_postgres::config::Host::Unix(path)) => path.display().to_string(),
+            None => String::new(),
+        };
+        let port = config.get_ports().first().copied().unwrap_or(PORT);
+        let database = config.get_dbname().or_else(|| config.get_user());
+        format!("postgres {host}:{port}/{}", database.unwrap_or_default())
+    }
+}
+
+impl std::fmt::Debug for PostgresConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("dir", &self.dir)
+            .field("database", &self.name())
+            .finish_non_exhaustive()
     }
 }
 

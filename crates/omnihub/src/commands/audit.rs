@@ -11,6 +11,7 @@ use domain::id::TenantId;
 
 use self::verify::Verify;
 use crate::context::Context;
+use crate::wiring;
 
 /// Verify, export and read the evidence.
 #[derive(Debug, Subcommand)]
@@ -71,14 +72,14 @@ impl Audit {
     /// Runs the command.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         match self {
-            Self::Verify(verify) => verify.run(context),
+            Self::Verify(verify) => verify.run(context).await,
             Self::Export { output } => read::export(context, output).await,
             Self::Show(show) => show.run(context).await,
             Self::Checkpoint { tenant } => checkpoint(context, &tenant),
             Self::Key => {
-                let dir = context.settings()?.settings.data_dir;
-                let key = store::verifier_key(&dir)
-                    .with_context(|| format!("the store in {}", dir.display()))?;
+                let location = wiring::store_location(&context.settings()?.settings);
+                let key = location.verifier_key().await;
+                let key = key.with_context(|| format!("the store in {location}"))?;
                 Ok(context.output.line(key.to_string())?)
             }
         }

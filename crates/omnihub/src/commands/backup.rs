@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::json;
+use store::Location;
 
 use crate::context::Context;
 use crate::identity::Persona;
 use crate::output::Tone;
+use crate::wiring;
 
 /// Copy the store into a new folder, also while a server works
 ///
@@ -31,10 +33,23 @@ pub(crate) struct Restore {
     folder: PathBuf,
 }
 
+/// The data directory of a store that is all in there.
+fn data_dir(context: &Context) -> Result<PathBuf> {
+    let settings = context.settings()?.settings;
+    match wiring::store_location(&settings) {
+        Location::Directory(config) => Ok(config.dir),
+        Location::Database(_) => bail!(
+            "the facts are in a database: back it up with its own tools (pg_dump, or the provider's), and the folders \
+             keys and checkpoints of {} with it",
+            settings.data_dir.display()
+        ),
+    }
+}
+
 impl Backup {
     /// Runs the command.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let dir = context.settings()?.settings.data_dir;
+        let dir = data_dir(context)?;
         let manifest = store::back_up(&dir, &self.folder)?;
         if context.output.is_json() {
             return Ok(context
@@ -58,7 +73,7 @@ impl Backup {
 impl Restore {
     /// Runs the command.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let dir = context.settings()?.settings.data_dir;
+        let dir = data_dir(context)?;
         let by = Persona::local_user().map_err(|error| anyhow!("the local user: {error}"))?;
         let restored = store::restore(&self.folder, &dir, &by.0.subject)?;
         if context.output.is_json() {

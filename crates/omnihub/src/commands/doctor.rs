@@ -11,6 +11,7 @@ use api::client::Client;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
+use store::{Location, VerifyOptions};
 
 use crate::config::Loaded;
 use crate::context::Context;
@@ -60,18 +61,15 @@ impl Doctor {
             .map_or("no file, defaults".to_owned(), |file| {
                 file.display().to_string()
             });
-        let settings = match &loaded.refused {
-            Some(problem) => (State::Bad, problem.to_string()),
-            None => (State::Good, file),
-        };
-        let mut findings = vec![found("settings", Ok(settings))];
+        let mut findings = vec![found("settings", Ok((State::Good, file)))];
         findings.push(found("clock", clock()));
         findings.push(found("address", address(&loaded).await));
         findings.push(found("disk", disk(dir)));
         findings.push(found("space", space(dir, loaded.settings.store.reserve_mb)));
-        findings.extend(evidence(dir));
+        let location = wiring::store_location(&loaded.settings);
+        findings.extend(evidence(&location).await);
         if self.full {
-            findings.push(found("every row", everything(dir)));
+            findings.push(found("every row", everything(&location).await));
         }
         findings.extend(connections(&loaded).await);
         tell(context.output, &findings)?;
@@ -181,22 +179,21 @@ fn space(dir: &Path, reserve_mb: u64) -> Result<(State, String)> {
 }
 
 /// The store's version and its evidence.
-fn evidence(dir: &Path) -> Vec<Finding> {
-    if !dir.join("omnihub.db").exists() {
-        let none = format!("none in {} yet; the first start makes one", dir.display());
-        return vec![found("store", Ok((State::Good, none)))];
+async fn evidence(location: &Location) -> Vec<Finding> {
+    match location.is_founded().await {
+        Ok(true) => {}
+        Ok(false) => {
+            let none = format!("none in {location} yet; the first start makes one");
+            return vec![found("store", Ok((State::Good, none)))];
+        }
+        Err(error) => return vec![found("store", Err(error.into()))],
     }
-    let key = store::verifier_key(dir).map_err(anyhow::Error::from);
+    let key = location.verifier_key().await.map_err(anyhow::Error::from);
     let store = found(
         "store",
-        key.map(|key| {
-            (
-                State::Good,
-                format!("{}, signs by {}", dir.display(), key.name()),
-            )
-        }),
+        key.map(|key| (State::Good, format!("{location}, signs by {}", key.name()))),
     );
-    let chains = match store::verify(dir, &store::VerifyOptions::default()) {
+    let chains = match location.verify(&VerifyOptions::default()).await {
         Ok(chains) => chains,
         Err(error) => return vec![store, found("evidence", Err(error.into()))],
     };
@@ -219,11 +216,11 @@ fn evidence(dir: &Path) -> Vec<Finding> {
     vec![store, found("evidence", Ok(evidence))]
 }
 
-fn everything(dir: &Path) -> Result<(State, String)> {
-    if !dir.join("omnihub.db").exists() {
+async fn everything(location: &Location) -> Result<(State, String)> {
+    if !location.is_founded().await? {
         return Ok((State::Good, "there is nothing yet".to_owned()));
     }
-    let damages = store::check_full(dir)?;
+    let damages = location.check_full().await?;
     if damages.is_empty() {
         return Ok((State::Good, "as it was written".to_owned()));
     }

@@ -44,9 +44,6 @@ const NOT_USED: [&str; 11] = [
 ];
 /// Families of such names.
 const NOT_USED_FAMILIES: [&str; 2] = ["LLM_", "RATE_LIMIT_"];
-/// Where another version keeps its state; a server that ignored it would keep it elsewhere.
-const STATE_ELSEWHERE: &str = "DATABASE_URL";
-
 /// The variables that are set and mean nothing here.
 pub(super) fn not_used(environment: &BTreeMap<String, String>) -> Vec<String> {
     let is_not_used = |name: &str| {
@@ -60,17 +57,6 @@ pub(super) fn not_used(environment: &BTreeMap<String, String>) -> Vec<String> {
     set.filter(|(name, _)| is_not_used(name))
         .map(|(name, _)| name.clone())
         .collect()
-}
-
-/// What is asked of a server that this version cannot do; it does not concern the other commands.
-pub(super) fn refused(environment: &BTreeMap<String, String>) -> Option<Problem> {
-    environment
-        .get(STATE_ELSEWHERE)
-        .filter(|value| !value.is_empty())?;
-    Some(Problem::new(
-        &Origin::Environment(STATE_ELSEWHERE.to_owned()),
-        "this version keeps its state in SQLite only, in the data directory (OMNIHUB_DATA_DIR); take the variable away",
-    ))
 }
 
 /// Lays the environment's values over the layers; returns what is wrong with them.

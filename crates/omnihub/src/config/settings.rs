@@ -110,11 +110,28 @@ pub(crate) enum Driver {
 }
 
 /// Facts at rest.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Store {
+    /// Where the database of Postgres is; `None`: facts are in the data directory.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The certificates of whoever signs the database's; `None`: those that browsers trust.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// Connections to the database at once.
+    pub connections: usize,
     /// Megabytes of free space below which nothing new begins.
     pub reserve_mb: u64,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("on_postgres", &self.url.is_some())
+            .field("reserve_mb", &self.reserve_mb)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Evidence.

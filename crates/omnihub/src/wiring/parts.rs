@@ -10,7 +10,7 @@ use domain::playbook::{Playbook, PlaybookError, Playbooks};
 use domain::schema::ToolSchemas;
 use orchestrator::OrchestratorConfig;
 use orchestrator::auth::{AuthConfigError, Authenticator, DevelopmentIssuer};
-use store::{Store, StoreConfig};
+use store::{Location, PostgresConfig, Store, StoreConfig};
 
 use crate::config::problem::Problems;
 use crate::config::{Loaded, Settings};
@@ -42,24 +42,30 @@ pub(crate) fn told_playbook(error: &PlaybookError) -> String {
     }
 }
 
-fn store_config(settings: &Settings) -> StoreConfig {
-    StoreConfig {
-        reserve_mb: settings.store.reserve_mb,
-        ..StoreConfig::new(&settings.data_dir)
+/// Where the settings say that the store is.
+pub(crate) fn store_location(settings: &Settings) -> Location {
+    match &settings.store.url {
+        None => Location::Directory(StoreConfig {
+            reserve_mb: settings.store.reserve_mb,
+            ..StoreConfig::new(&settings.data_dir)
+        }),
+        Some(url) => Location::Database(PostgresConfig {
+            ca: settings.store.ca.clone(),
+            connections: settings.store.connections,
+            ..PostgresConfig::new(&settings.data_dir, url)
+        }),
     }
 }
 
-/// Opens the store, which takes its time on a thread of its own.
+/// Opens the store.
 pub(super) async fn open_store(loaded: &Loaded, sabotage: Option<Sabotage>) -> Result<Store> {
-    let mut config = store_config(&loaded.settings);
-    config.proof.sabotage_journal = sabotage == Some(Sabotage::Journal);
-    let opened = tokio::task::spawn_blocking(move || Store::open(config)).await?;
-    opened.with_context(|| {
-        format!(
-            "the store in {} cannot be opened",
-            loaded.settings.data_dir.display()
-        )
-    })
+    let mut location = store_location(&loaded.settings);
+    if let Location::Directory(config) = &mut location {
+        config.proof.sabotage_journal = sabotage == Some(Sabotage::Journal);
+    }
+    let name = location.to_string();
+    let opened = location.open().await;
+    opened.with_context(|| format!("the store in {name} cannot be opened"))
 }
 
 fn agent_config(settings: &Settings, outbox_dir: PathBuf) -> AgentConfig {

@@ -30,7 +30,7 @@ const BEGIN: &str = "SELECT set_config('role', $1, true), set_config('omnihub.te
 
 /// Makes the pool; nothing is connected yet.
 pub(super) fn pool(config: &PostgresConfig) -> Result<Pool, Error> {
-    let mut postgres: Config = config.url.parse().map_err(Error::Postgres)?;
+    let mut postgres = parse(&config.url)?;
     postgres.connect_timeout(CONNECT_TIMEOUT);
     postgres.keepalives_idle(Duration::from_secs(10));
     postgres.application_name("omnihub");
@@ -48,6 +48,26 @@ pub(super) fn pool(config: &PostgresConfig) -> Result<Pool, Error> {
         .create_timeout(Some(CONNECT_TIMEOUT))
         .build()
         .map_err(|error| Error::Unreachable(error.to_string()))
+}
+
+/// Reads a URL; what is wrong with it is said without it, since it may hold a password.
+pub(super) fn parse(url: &str) -> Result<Config, Error> {
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(Error::Url(
+            "it begins with neither postgres:// nor postgresql://".to_owned(),
+        ));
+    }
+    let config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+        let source = std::error::Error::source(&error);
+        Error::Url(source.map_or_else(|| error.to_string(), ToString::to_string))
+    })?;
+    match config.get_hosts().is_empty() {
+        true => Err(Error::Url("it names no host".to_owned())),
+        false => Ok(config),
+    }
 }
 
 /// Certificates are always verified: against the authority that is configured, or those that browsers trust.

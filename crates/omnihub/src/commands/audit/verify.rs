@@ -9,11 +9,12 @@ use anyhow::{Context as _, Result, bail};
 use audit::{Checkpoint, Expectations, Fault, Report, Since, Source, Verifier, VerifierKey};
 use clap::Args;
 use serde_json::{Value, json};
-use store::{Chain, Verified, VerifyOptions};
+use store::{Chain, Location, StoreConfig, Verified, VerifyOptions};
 
 use crate::context::Context;
 use crate::failure::{Told, Usage};
 use crate::output::{Output, Tone};
+use crate::wiring;
 
 /// Longest line read, in bytes: far longer than an entry may be; what is longer is none.
 const LINE_BYTES_MAX: u64 = 4 << 20;
@@ -49,10 +50,11 @@ struct Found {
 }
 
 impl Verify {
-    pub(super) fn run(self, context: &Context) -> Result<()> {
-        let path = match &self.path {
-            Some(path) => path.clone(),
-            None => context.settings()?.settings.data_dir,
+    pub(super) async fn run(self, context: &Context) -> Result<()> {
+        let location = match &self.path {
+            None => Some(wiring::store_location(&context.settings()?.settings)),
+            Some(path) if path.is_dir() => Some(Location::Directory(StoreConfig::new(path))),
+            Some(_) => None,
         };
         let since = self
             .since
@@ -60,13 +62,14 @@ impl Verify {
             .map(|path| checkpoints(path))
             .collect::<Result<Vec<_>>>()?
             .concat();
-        let found = if path.is_dir() {
-            self.directory(&path, since)?
-        } else {
-            vec![self.export(&path, since)?]
+        let found = match (&location, &self.path) {
+            (Some(location), _) => self.store(location, since).await?,
+            (None, Some(path)) => vec![self.export(path, since)?],
+            (None, None) => Vec::new(),
         };
         if found.is_empty() {
-            bail!("{} holds no such evidence", path.display());
+            let place = location.map_or_else(String::new, |location| location.to_string());
+            bail!("{place} holds no such evidence");
         }
         let good = found.iter().all(|found| found.result.is_ok());
         tell(context.output, &found)?;
@@ -87,7 +90,7 @@ impl Verify {
             .map_err(|error| Usage(format!("--key {given:?}: {error}")).into())
     }
 
-    fn directory(&self, dir: &Path, since: Vec<String>) -> Result<Vec<Found>> {
+    async fn store(&self, location: &Location, since: Vec<String>) -> Result<Vec<Found>> {
         let chain = match &self.tenant {
             Some(name) => Some(
                 Chain::parse(name)
@@ -109,8 +112,8 @@ impl Verify {
             key: self.key()?,
             since,
         };
-        let verified = store::verify(dir, &options)
-            .with_context(|| format!("the store in {}", dir.display()))?;
+        let verified = location.verify(&options).await;
+        let verified = verified.with_context(|| format!("the store in {location}"))?;
         let held = verified.iter().filter(|chain| match &chain.result {
             Ok(report) => report.since_from_outside,
             Err(_) => true,
@@ -118,9 +121,8 @@ impl Verify {
         if held.count() < wanted {
             // A checkpoint that was held against nothing must not look like one that was kept.
             bail!(
-                "--since: {} names no evidence of {}",
-                origins.into_iter().collect::<Vec<_>>().join(", "),
-                dir.display()
+                "--since: {} names no evidence of {location}",
+                origins.into_iter().collect::<Vec<_>>().join(", ")
             );
         }
         let found = |Verified { chain, result }| {

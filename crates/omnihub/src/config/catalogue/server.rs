@@ -106,6 +106,27 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .default("10"),
     Setting::new(
+        "store.url",
+        Kind::Text,
+        "Database of PostgreSQL 14 or later that holds the facts instead of SQLite; keys and checkpoints stay in the data \
+         directory. `sslmode=disable` alone does without encryption.",
+    )
+    .example("\"postgres://omnihub:PASSWORD@db.example:5432/postgres?sslmode=require\"")
+    .aliases(&["DATABASE_URL"])
+    .secret(),
+    Setting::new(
+        "store.ca",
+        Kind::Path,
+        "Certificates, as a PEM file, of whoever signs the database's; absent: those that browsers trust.",
+    )
+    .example("\"certs/database-ca.pem\""),
+    Setting::new(
+        "store.connections",
+        Kind::Whole { min: 2, max: 1_000 },
+        "Connections of this process to the database at once.",
+    )
+    .default("10"),
+    Setting::new(
         "store.reserve_mb",
         Kind::Whole { min: 0, max: ANY },
         "Megabytes of free space below which new goals are refused and no effect starts; outcomes are still written.",
