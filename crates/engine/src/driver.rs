@@ -3,6 +3,7 @@
 //! A goal with something to do has a seat: a task that holds it in memory. A goal that only waits has none; a timer or a
 //! wake-up gives it one. Seats are bounded; goals queue for them by tenant and are served in turn.
 
+mod lead;
 mod recover;
 mod seats;
 mod task;
@@ -18,6 +19,7 @@ use store::{Loaded, PostError, Posted, Store};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use self::lead::Leading;
 pub(crate) use self::seats::Seat;
 use self::seats::Seats;
 use self::timers::Timers;
@@ -55,6 +57,7 @@ struct Shared {
     seats: Seats,
     timers: Timers,
     draining: AtomicBool,
+    leading: Leading,
     /// Told whenever a seat is free again.
     stood_up: Notify,
     tasks: Mutex<JoinSet<()>>,
@@ -93,6 +96,7 @@ impl Engine {
             seats: Seats::new(&config),
             timers: Timers::default(),
             draining: AtomicBool::new(false),
+            leading: Leading::default(),
             stood_up: Notify::new(),
             tasks: Mutex::new(JoinSet::new()),
         };
@@ -101,7 +105,13 @@ impl Engine {
         };
         engine.spawn(timers::run(engine.clone()));
         engine.spawn(seats::run(engine.clone()));
-        engine.recover().await?;
+        match engine.store().is_shared() {
+            false => engine.recover().await?,
+            true => {
+                engine.try_to_lead().await;
+                engine.spawn(lead::run(engine.clone()));
+            }
+        }
         Ok(engine)
     }
 
@@ -171,12 +181,16 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
+        // Another process need not wait for the lease to run out.
+        if let Err(error) = self.store().step_down().await {
+            tracing::warn!("cannot give the lead up: {error}");
+        }
         ended
     }
 
     /// Sees to it that the goal is run soon. Only a hint: what it is to find is in the store.
     pub(crate) fn wake(&self, goal: &GoalRef) {
-        if !self.draining() {
+        if !self.draining() && self.leads() {
             self.shared.seats.wake(goal);
         }
     }
@@ -186,7 +200,10 @@ impl Engine {
         if self.draining() {
             return Err(Error::Draining);
         }
-        self.shared.seats.take(goal)
+        match self.leads() {
+            true => self.shared.seats.take(goal),
+            false => Ok(None),
+        }
     }
 
     /// Drives a goal that sits.

@@ -6,6 +6,8 @@
 
 mod turn;
 
+use std::time::Instant;
+
 use domain::goal::StepStatus;
 use jiff::{SignedDuration, Timestamp};
 use saga::input::Person;
@@ -43,6 +45,8 @@ pub(crate) struct Turned {
     pub(crate) wake_at: Option<Timestamp>,
     /// Effects could not be admitted for lack of disk space.
     pub(crate) starved: bool,
+    /// When it was decided, before it was committed.
+    pub(crate) decided: Instant,
 }
 
 /// What a turn may do besides deciding.
@@ -120,11 +124,11 @@ impl Runner {
         let mut starved = false;
         for _ in 0..CONFLICTS_MAX {
             let gate = self.store.gate();
-            let now = self.moment(&gate);
+            let (now, decided) = (self.moment(&gate), Instant::now());
             let turn = self.decide(inputs, now, &gate, leave);
             if turn.events.is_empty() {
                 self.forget_wishes().await?;
-                return Ok(self.turned(Vec::new(), &gate, now, starved));
+                return Ok(self.turned(Vec::new(), &gate, (now, decided), starved));
             }
             let effects = self.admitted(&turn);
             let taken = turn.taken.clone();
@@ -132,7 +136,7 @@ impl Runner {
             let Err(error) = self.store.append(append).await else {
                 self.wishes.clear();
                 self.inbox_read = 0;
-                return Ok(self.turned(effects, &gate, now, starved));
+                return Ok(self.turned(effects, &gate, (now, decided), starved));
             };
             self.withdraw(&taken, leave.floor);
             self.reload().await?;
@@ -171,7 +175,7 @@ impl Runner {
     ) -> Result<Turned, AcceptError> {
         for _ in 0..CONFLICTS_MAX {
             let gate = self.store.gate();
-            let now = Moment::at(Timestamp::now());
+            let (now, decided) = (Moment::at(Timestamp::now()), Instant::now());
             let turn = self.decide(inputs, now, &gate, leave);
             if let Some(control) = self.cancelling(&gate) {
                 self.withdraw(&turn.taken, leave.floor);
@@ -181,7 +185,7 @@ impl Runner {
             let taken = turn.taken.clone();
             let append = self.append(turn, &gate, now, Some(created.clone()));
             match self.store.append(append).await {
-                Ok(_) => return Ok(self.turned(effects, &gate, now, false)),
+                Ok(_) => return Ok(self.turned(effects, &gate, (now, decided), false)),
                 Err(AppendError::Gate) => {
                     self.withdraw(&taken, leave.floor);
                     *self = Self::fresh(self.store.clone(), self.goal.clone());
@@ -245,13 +249,20 @@ impl Runner {
         }
     }
 
-    fn turned(&self, effects: Vec<Effect>, gate: &Gate, now: Moment, starved: bool) -> Turned {
+    fn turned(
+        &self,
+        effects: Vec<Effect>,
+        gate: &Gate,
+        (now, decided): (Moment, Instant),
+        starved: bool,
+    ) -> Turned {
         let deadline = self.saga.deadline(now).map(|deadline| wall(deadline, now));
         let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
         Turned {
             effects,
             wake_at: deadline.filter(|_| !held),
             starved,
+            decided,
         }
     }
 

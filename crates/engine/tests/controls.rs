@@ -6,7 +6,17 @@ use saga::input::Wish;
 use serde_json::json;
 use store::{Chain, SetControl};
 
+use crate::place::{Place, on_either_store};
 use crate::world::{World, subject, tenant};
+
+on_either_store!(
+    a_held_tenant_starts_nothing_until_it_is_let_go,
+    a_held_goal_does_not_undo_before_it_is_let_go,
+    a_held_tool_leaves_the_others_alone,
+    an_emergency_cancel_undoes_open_goals_and_refuses_new_ones,
+    a_cancelled_tool_cancels_the_goals_that_have_yet_to_use_it,
+    a_paused_goal_starts_nothing_and_goes_on_when_resumed,
+);
 
 impl World {
     async fn control(&self, scope: Scope, target: Option<&str>, mode: Mode) {
@@ -32,9 +42,8 @@ fn two_steps() -> serde_json::Value {
     ])
 }
 
-#[tokio::test]
-async fn a_held_tenant_starts_nothing_until_it_is_let_go() {
-    let world = World::new().await;
+async fn a_held_tenant_starts_nothing_until_it_is_let_go(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", two_steps()).await;
     world
         .until_engine(|world| world.tools.called().len() == 1)
@@ -53,9 +62,8 @@ async fn a_held_tenant_starts_nothing_until_it_is_let_go() {
     world.until_status("late", GoalStatus::Completed).await;
 }
 
-#[tokio::test]
-async fn a_held_goal_does_not_undo_before_it_is_let_go() {
-    let world = World::new().await;
+async fn a_held_goal_does_not_undo_before_it_is_let_go(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", two_steps()).await;
     world
         .until_engine(|world| world.tools.called().len() == 1)
@@ -73,9 +81,8 @@ async fn a_held_goal_does_not_undo_before_it_is_let_go() {
     assert_eq!(world.tools.called(), ["a", "-a"]);
 }
 
-#[tokio::test]
-async fn a_held_tool_leaves_the_others_alone() {
-    let world = World::new().await;
+async fn a_held_tool_leaves_the_others_alone(place: Place) {
+    let world = World::new(place).await;
     world.control(Scope::Tool, Some("once"), Mode::Hold).await;
     let steps = json!([{ "id": "a", "tool": "act" }, { "id": "b", "tool": "once" }]);
     world.submit("g", steps).await;
@@ -86,9 +93,8 @@ async fn a_held_tool_leaves_the_others_alone() {
     world.until_status("g", GoalStatus::Completed).await;
 }
 
-#[tokio::test]
-async fn an_emergency_cancel_undoes_open_goals_and_refuses_new_ones() {
-    let world = World::new().await;
+async fn an_emergency_cancel_undoes_open_goals_and_refuses_new_ones(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", two_steps()).await;
     world
         .until_engine(|world| world.tools.called().len() == 1)
@@ -102,9 +108,8 @@ async fn an_emergency_cancel_undoes_open_goals_and_refuses_new_ones() {
     assert!(world.try_submit("late", two_steps()).await.is_err());
 }
 
-#[tokio::test]
-async fn a_cancelled_tool_cancels_the_goals_that_have_yet_to_use_it() {
-    let world = World::new().await;
+async fn a_cancelled_tool_cancels_the_goals_that_have_yet_to_use_it(place: Place) {
+    let world = World::new(place).await;
     let blocked = json!({ "do": "block" });
     let uses = |first: &str, then: &str| {
         json!([
@@ -136,9 +141,8 @@ async fn a_cancelled_tool_cancels_the_goals_that_have_yet_to_use_it() {
     world.until_status("other", GoalStatus::Completed).await;
 }
 
-#[tokio::test]
-async fn a_paused_goal_starts_nothing_and_goes_on_when_resumed() {
-    let world = World::new().await;
+async fn a_paused_goal_starts_nothing_and_goes_on_when_resumed(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", two_steps()).await;
     world
         .until_engine(|world| world.tools.called().len() == 1)

@@ -6,7 +6,16 @@ use domain::goal::GoalStatus;
 use saga::input::Wish;
 use serde_json::json;
 
+use crate::place::{Place, on_either_store};
 use crate::world::World;
+
+on_either_store!(
+    an_idempotent_effect_that_was_cut_off_runs_again_under_its_key,
+    an_effect_that_cannot_be_repeated_is_in_doubt_after_a_crash,
+    a_wish_that_was_answered_survives_the_crash_that_follows,
+    waiting_goals_are_found_again,
+    a_drain_lets_what_is_under_way_end_and_starts_nothing_more,
+);
 
 fn blocked(tool: &str) -> serde_json::Value {
     json!([
@@ -15,9 +24,8 @@ fn blocked(tool: &str) -> serde_json::Value {
     ])
 }
 
-#[tokio::test]
-async fn an_idempotent_effect_that_was_cut_off_runs_again_under_its_key() {
-    let world = World::new().await;
+async fn an_idempotent_effect_that_was_cut_off_runs_again_under_its_key(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", blocked("act")).await;
     world
         .until_engine(|world| world.tools.called().len() == 2)
@@ -36,9 +44,8 @@ async fn an_idempotent_effect_that_was_cut_off_runs_again_under_its_key() {
     );
 }
 
-#[tokio::test]
-async fn an_effect_that_cannot_be_repeated_is_in_doubt_after_a_crash() {
-    let world = World::new().await;
+async fn an_effect_that_cannot_be_repeated_is_in_doubt_after_a_crash(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", blocked("once")).await;
     world
         .until_engine(|world| world.tools.called().len() == 2)
@@ -49,9 +56,8 @@ async fn an_effect_that_cannot_be_repeated_is_in_doubt_after_a_crash() {
     assert!(world.tools.called().is_empty(), "it is never run again");
 }
 
-#[tokio::test]
-async fn a_wish_that_was_answered_survives_the_crash_that_follows() {
-    let world = World::new().await;
+async fn a_wish_that_was_answered_survives_the_crash_that_follows(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", blocked("act")).await;
     world
         .until_engine(|world| world.tools.called().len() == 2)
@@ -79,9 +85,8 @@ async fn a_wish_that_was_answered_survives_the_crash_that_follows() {
     );
 }
 
-#[tokio::test]
-async fn waiting_goals_are_found_again() {
-    let world = World::new().await;
+async fn waiting_goals_are_found_again(place: Place) {
+    let world = World::new(place).await;
     world
         .submit(
             "g",
@@ -92,9 +97,8 @@ async fn waiting_goals_are_found_again() {
     world.until_status("g", GoalStatus::Completed).await;
 }
 
-#[tokio::test]
-async fn a_drain_lets_what_is_under_way_end_and_starts_nothing_more() {
-    let world = World::new().await;
+async fn a_drain_lets_what_is_under_way_end_and_starts_nothing_more(place: Place) {
+    let world = World::new(place).await;
     world
         .submit(
             "g",

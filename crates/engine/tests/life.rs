@@ -6,7 +6,24 @@ use saga::event::Settlement;
 use saga::input::Wish;
 use serde_json::json;
 
+use crate::place::{Place, on_either_store};
 use crate::world::World;
+
+on_either_store!(
+    a_goal_runs_its_steps_in_order_and_completes,
+    a_failed_goal_is_undone_newest_first,
+    a_wait_that_is_over_when_it_begins_ends_at_once,
+    a_goal_that_has_ended_waits_for_no_time,
+    who_waits_is_told_the_goal_as_the_journal_has_it,
+    a_compensation_carries_the_key_of_what_it_undoes,
+    a_tool_that_panics_leaves_a_doubt_and_the_engine_running,
+    a_granted_approval_lets_the_effect_happen_once,
+    a_refused_approval_undoes_what_was_done,
+    a_goal_that_waits_is_not_in_memory,
+    a_timer_ends_a_wait_step,
+    a_cancelled_goal_awaits_what_is_under_way_and_undoes_it,
+    a_stuck_goal_ends_after_a_repair_and_a_retry,
+);
 
 fn chain() -> serde_json::Value {
     json!([
@@ -16,9 +33,8 @@ fn chain() -> serde_json::Value {
     ])
 }
 
-#[tokio::test]
-async fn a_goal_runs_its_steps_in_order_and_completes() {
-    let world = World::new().await;
+async fn a_goal_runs_its_steps_in_order_and_completes(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", chain()).await;
     let saga = world.until_status("g", GoalStatus::Completed).await;
     assert_eq!(world.tools.called(), ["one", "two", "three"]);
@@ -26,9 +42,8 @@ async fn a_goal_runs_its_steps_in_order_and_completes() {
     assert_eq!(saga.sequence(), 9);
 }
 
-#[tokio::test]
-async fn a_failed_goal_is_undone_newest_first() {
-    let world = World::new().await;
+async fn a_failed_goal_is_undone_newest_first(place: Place) {
+    let world = World::new(place).await;
     let mut steps = chain();
     steps[2]["input"] = json!({ "do": "fail" });
     world.submit("g", steps).await;
@@ -40,9 +55,8 @@ async fn a_failed_goal_is_undone_newest_first() {
     assert_eq!(saga.compensation(), (2, 2));
 }
 
-#[tokio::test]
-async fn a_wait_that_is_over_when_it_begins_ends_at_once() {
-    let world = World::new().await;
+async fn a_wait_that_is_over_when_it_begins_ends_at_once(place: Place) {
+    let world = World::new(place).await;
     for (name, input) in [
         ("none", json!({ "seconds": 0 })),
         ("past", json!({ "until": "2020-01-01T00:00:00Z" })),
@@ -54,9 +68,8 @@ async fn a_wait_that_is_over_when_it_begins_ends_at_once() {
     }
 }
 
-#[tokio::test]
-async fn a_goal_that_has_ended_waits_for_no_time() {
-    let world = World::new().await;
+async fn a_goal_that_has_ended_waits_for_no_time(place: Place) {
+    let world = World::new(place).await;
     let wait = json!([{ "id": "a", "tool": "wait", "input": { "seconds": 3600 } }]);
     world.submit("g", wait).await;
     world
@@ -71,9 +84,8 @@ async fn a_goal_that_has_ended_waits_for_no_time() {
         .await;
 }
 
-#[tokio::test]
-async fn who_waits_is_told_the_goal_as_the_journal_has_it() {
-    let world = World::new().await;
+async fn who_waits_is_told_the_goal_as_the_journal_has_it(place: Place) {
+    let world = World::new(place).await;
     let mut failing = chain();
     failing[2]["input"] = json!({ "do": "fail" });
     let mut asking = chain();
@@ -90,9 +102,8 @@ async fn who_waits_is_told_the_goal_as_the_journal_has_it() {
     }
 }
 
-#[tokio::test]
-async fn a_compensation_carries_the_key_of_what_it_undoes() {
-    let world = World::new().await;
+async fn a_compensation_carries_the_key_of_what_it_undoes(place: Place) {
+    let world = World::new(place).await;
     let mut steps = chain();
     steps[2]["input"] = json!({ "do": "fail" });
     world.submit("g", steps).await;
@@ -106,9 +117,8 @@ async fn a_compensation_carries_the_key_of_what_it_undoes() {
     assert_eq!(keys.len(), 5, "every effect has a key of its own");
 }
 
-#[tokio::test]
-async fn a_tool_that_panics_leaves_a_doubt_and_the_engine_running() {
-    let world = World::new().await;
+async fn a_tool_that_panics_leaves_a_doubt_and_the_engine_running(place: Place) {
+    let world = World::new(place).await;
     world
         .submit(
             "g",
@@ -130,9 +140,8 @@ async fn a_tool_that_panics_leaves_a_doubt_and_the_engine_running() {
     world.until_status("g", GoalStatus::Completed).await;
 }
 
-#[tokio::test]
-async fn a_granted_approval_lets_the_effect_happen_once() {
-    let world = World::new().await;
+async fn a_granted_approval_lets_the_effect_happen_once(place: Place) {
+    let world = World::new(place).await;
     world
         .submit("g", json!([{ "id": "a", "tool": "risky" }]))
         .await;
@@ -155,9 +164,8 @@ async fn a_granted_approval_lets_the_effect_happen_once() {
     assert_eq!(world.tools.called(), ["a"]);
 }
 
-#[tokio::test]
-async fn a_refused_approval_undoes_what_was_done() {
-    let world = World::new().await;
+async fn a_refused_approval_undoes_what_was_done(place: Place) {
+    let world = World::new(place).await;
     let steps = json!([
         { "id": "a", "tool": "act", "compensation": { "tool": "act" } },
         { "id": "b", "tool": "risky", "after": ["a"] },
@@ -182,9 +190,8 @@ async fn a_refused_approval_undoes_what_was_done() {
     assert_eq!(saga.reason().unwrap().code, "approval.refused");
 }
 
-#[tokio::test]
-async fn a_goal_that_waits_is_not_in_memory() {
-    let world = World::new().await;
+async fn a_goal_that_waits_is_not_in_memory(place: Place) {
+    let world = World::new(place).await;
     world
         .submit("asks", json!([{ "id": "a", "tool": "risky" }]))
         .await;
@@ -202,9 +209,8 @@ async fn a_goal_that_waits_is_not_in_memory() {
     assert_eq!(world.engine.health().timers, 2);
 }
 
-#[tokio::test]
-async fn a_timer_ends_a_wait_step() {
-    let world = World::new().await;
+async fn a_timer_ends_a_wait_step(place: Place) {
+    let world = World::new(place).await;
     world
         .submit(
             "g",
@@ -214,9 +220,8 @@ async fn a_timer_ends_a_wait_step() {
     world.until_status("g", GoalStatus::Completed).await;
 }
 
-#[tokio::test]
-async fn a_cancelled_goal_awaits_what_is_under_way_and_undoes_it() {
-    let world = World::new().await;
+async fn a_cancelled_goal_awaits_what_is_under_way_and_undoes_it(place: Place) {
+    let world = World::new(place).await;
     let steps = json!([
         { "id": "a", "tool": "act", "compensation": { "tool": "act" } },
         { "id": "b", "tool": "act", "after": ["a"], "input": { "do": "block" }, "compensation": { "tool": "act" } },
@@ -234,9 +239,8 @@ async fn a_cancelled_goal_awaits_what_is_under_way_and_undoes_it() {
     assert_eq!(world.tools.called(), ["a", "b", "-b", "-a"]);
 }
 
-#[tokio::test]
-async fn a_stuck_goal_ends_after_a_repair_and_a_retry() {
-    let world = World::new().await;
+async fn a_stuck_goal_ends_after_a_repair_and_a_retry(place: Place) {
+    let world = World::new(place).await;
     let steps = json!([
         { "id": "a", "tool": "act", "compensation": { "tool": "act", "input": { "do": "fail" } } },
         { "id": "b", "tool": "act", "after": ["a"], "input": { "do": "fail" } },

@@ -10,5 +10,6 @@
 mod controls;
 mod crash;
 mod life;
+mod place;
 mod room;
 mod world;

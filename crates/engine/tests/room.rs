@@ -4,15 +4,23 @@ use domain::goal::GoalStatus;
 use engine::{AcceptError, EngineConfig, Error};
 use serde_json::json;
 
+use crate::place::{Place, on_either_store};
 use crate::world::World;
+
+on_either_store!(
+    no_more_effects_of_a_tool_run_at_once_than_it_allows,
+    room_left_by_a_goal_that_no_longer_wants_it_goes_to_the_next,
+    goals_past_the_seats_wait_and_are_served,
+    a_full_queue_refuses_and_leaves_nothing_behind,
+    the_same_goal_is_accepted_once,
+);
 
 fn blocked() -> serde_json::Value {
     json!([{ "id": "a", "tool": "act", "input": { "do": "block" } }])
 }
 
-#[tokio::test]
-async fn no_more_effects_of_a_tool_run_at_once_than_it_allows() {
-    let world = World::new().await;
+async fn no_more_effects_of_a_tool_run_at_once_than_it_allows(place: Place) {
+    let world = World::new(place).await;
     for number in 0..20 {
         world.submit(&format!("g{number}"), blocked()).await;
     }
@@ -28,9 +36,8 @@ async fn no_more_effects_of_a_tool_run_at_once_than_it_allows() {
     assert_eq!(world.tools.under_way.lock().unwrap()["act"], (0, 4));
 }
 
-#[tokio::test]
-async fn room_left_by_a_goal_that_no_longer_wants_it_goes_to_the_next() {
-    let world = World::new().await;
+async fn room_left_by_a_goal_that_no_longer_wants_it_goes_to_the_next(place: Place) {
+    let world = World::new(place).await;
     for number in 0..8 {
         world.submit(&format!("g{number}"), blocked()).await;
     }
@@ -53,13 +60,12 @@ async fn room_left_by_a_goal_that_no_longer_wants_it_goes_to_the_next() {
     world.until_status("g7", GoalStatus::Completed).await;
 }
 
-#[tokio::test]
-async fn goals_past_the_seats_wait_and_are_served() {
+async fn goals_past_the_seats_wait_and_are_served(place: Place) {
     let config = EngineConfig {
         active_max: 2,
         ..EngineConfig::default()
     };
-    let world = World::with(config).await;
+    let world = World::with(place, config).await;
     for number in 0..6 {
         world.submit(&format!("g{number}"), blocked()).await;
     }
@@ -76,14 +82,13 @@ async fn goals_past_the_seats_wait_and_are_served() {
     }
 }
 
-#[tokio::test]
-async fn a_full_queue_refuses_and_leaves_nothing_behind() {
+async fn a_full_queue_refuses_and_leaves_nothing_behind(place: Place) {
     let config = EngineConfig {
         active_max: 1,
         queue_max: 2,
         ..EngineConfig::default()
     };
-    let world = World::with(config).await;
+    let world = World::with(place, config).await;
     for number in 0..3 {
         world.submit(&format!("g{number}"), blocked()).await;
     }
@@ -100,9 +105,8 @@ async fn a_full_queue_refuses_and_leaves_nothing_behind() {
     assert!(missing.is_none());
 }
 
-#[tokio::test]
-async fn the_same_goal_is_accepted_once() {
-    let world = World::new().await;
+async fn the_same_goal_is_accepted_once(place: Place) {
+    let world = World::new(place).await;
     world.submit("g", blocked()).await;
     let again = world.try_submit("g", blocked()).await;
     assert!(

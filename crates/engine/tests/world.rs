@@ -16,8 +16,10 @@ use saga::event::{Acceptance, Adoption};
 use saga::input::{Person, Wish};
 use saga::{Payload, PinnedTools, Saga};
 use serde_json::{Value, json};
-use store::{Store, StoreConfig};
+use store::Store;
 use tokio::sync::Semaphore;
+
+use crate::place::Place;
 
 /// How long a test waits for what must come; reaching it is a failure, not a measurement.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -91,7 +93,7 @@ impl Tools {
 }
 
 pub(crate) struct World {
-    pub(crate) dir: tempfile::TempDir,
+    pub(crate) place: Place,
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     pub(crate) tools: Arc<Tools>,
@@ -110,17 +112,12 @@ pub(crate) fn goal(name: &str) -> GoalId {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
-        Self::with(EngineConfig::default()).await
+    pub(crate) async fn new(place: Place) -> Self {
+        Self::with(place, EngineConfig::default()).await
     }
 
-    pub(crate) async fn with(config: EngineConfig) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        Self::open(dir, config).await
-    }
-
-    async fn open(dir: tempfile::TempDir, config: EngineConfig) -> Self {
-        let store = Store::open(StoreConfig::new(dir.path())).unwrap();
+    pub(crate) async fn with(place: Place, config: EngineConfig) -> Self {
+        let store = place.location().open().await.unwrap();
         let gate = Semaphore::new(0);
         let tools = Arc::new(Tools {
             calls: Mutex::default(),
@@ -132,7 +129,7 @@ impl World {
             .await
             .unwrap();
         Self {
-            dir,
+            place,
             store,
             engine,
             tools,
@@ -142,7 +139,7 @@ impl World {
     /// Ends the process' work as a crash would, as far as one process can, and starts again on the same directory.
     pub(crate) async fn crash(self) -> Self {
         let Self {
-            dir,
+            place,
             store,
             engine,
             tools,
@@ -152,13 +149,13 @@ impl World {
         // The writer ends with the last clone of the store, which tasks that were cut off may still hold for a moment.
         drop(store);
         for _ in 0..1_000 {
-            if Store::open(StoreConfig::new(dir.path())).map(drop).is_ok() {
+            if place.location().open().await.map(drop).is_ok() {
                 break;
             }
             tokio::task::yield_now().await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Self::open(dir, EngineConfig::default()).await
+        Self::with(place, EngineConfig::default()).await
     }
 
     pub(crate) async fn submit(&self, name: &str, steps: Value) -> GoalStatus {

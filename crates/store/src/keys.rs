@@ -65,6 +65,21 @@ pub fn read_or_create(path: &Path) -> Result<[u8; KEY_BYTES], Error> {
     }
 }
 
+/// Reads the name that a file holds, or gives it a new one.
+///
+/// # Errors
+/// [`Error::File`] where the file can be neither read nor made.
+pub(crate) fn read_or_create_name(path: &Path) -> Result<String, Error> {
+    match fs::read_to_string(path) {
+        Ok(name) => return Ok(name.trim().to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::file("read", path)(error)),
+    }
+    let name = uuid::Uuid::now_v7().to_string();
+    write_synced(path, name.as_bytes())?;
+    Ok(name)
+}
+
 /// Makes a folder of ours for its owner alone; one that is there becomes its owner's alone.
 pub(crate) fn create_private_dir(dir: &Path) -> Result<(), Error> {
     create_dir(dir)?;

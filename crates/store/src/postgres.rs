@@ -20,6 +20,7 @@ mod idempotency;
 mod inbox;
 mod installation;
 mod journal;
+mod lead;
 mod outbox;
 mod poll;
 mod schema;
@@ -42,6 +43,7 @@ use crate::shared::Shared;
 use crate::{fault, keys};
 use connection::{As, Connection};
 use group::Groups;
+use lead::Holder;
 use tenants::Tenant;
 
 pub use check::check_postgres;
@@ -115,6 +117,7 @@ struct Inner {
     pool: Pool,
     shared: Arc<Shared>,
     groups: Groups,
+    holder: Holder,
     /// Toolsets that are known to be stored.
     toolsets: Mutex<HashSet<Digest>>,
 }
@@ -136,6 +139,7 @@ impl Postgres {
                 pool,
                 shared,
                 groups: Groups::default(),
+                holder: Holder::of(&config.dir)?,
                 toolsets: Mutex::default(),
             }),
         };
@@ -163,23 +167,23 @@ impl Postgres {
         read_one(&self.inner.pool, of, sql, values).await
     }
 
-    /// Writes with one statement, in the name of a chain.
-    async fn write_one<const N: usize>(
+    /// Writes with one statement.
+    async fn change<const N: usize>(
         &self,
-        chain: &Chain,
+        of: As<'_>,
         sql: &str,
         values: [&(dyn ToSql + Sync); N],
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Row>, Error> {
         let mut conn = self.connection().await?;
         let setup = conn.transaction().await?;
         let [statement] = conn.prepare([sql]).await?;
-        tokio::try_join!(
-            conn.begin(&setup, As::Chain(chain)),
-            conn.execute(&statement, values),
+        let (_, rows, _) = tokio::try_join!(
+            conn.begin(&setup, of),
+            conn.query(&statement, values),
             conn.batch("COMMIT")
         )?;
         conn.ended();
-        Ok(())
+        Ok(rows)
     }
 
     /// Begins a transaction that writes for a chain, with its row locked; `before` is a lock that is taken first.

@@ -1,6 +1,7 @@
 //! What the parts of one store share, wherever the facts are.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::watch;
 
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) gate: watch::Sender<Gate>,
     /// How often notices were written.
     pub(crate) notices: watch::Sender<u64>,
+    /// Whether this process drives goals itself.
+    pub(crate) driving: AtomicBool,
     /// What was written so far.
     pub(crate) counters: Counters,
 }
@@ -38,6 +41,7 @@ impl Shared {
             watchers: Watchers::default(),
             gate: watch::Sender::new(gate),
             notices: watch::Sender::new(0),
+            driving: AtomicBool::new(true),
             counters: Counters::default(),
         }
     }

@@ -17,7 +17,6 @@ mod idempotency;
 mod inbox;
 mod installation;
 mod journal;
-mod lock;
 mod outbox;
 mod payloads;
 mod readers;
@@ -33,7 +32,6 @@ mod writer;
 use std::sync::Arc;
 
 use copier::{Copier, LOG_PAGES};
-use lock::Lock;
 use readers::{Readers, Reading};
 use space::Space;
 use state::State;
@@ -41,6 +39,7 @@ use writer::{Start, Writer, Writing};
 
 use crate::error::{Error, Failure};
 use crate::keys;
+use crate::lock::Lock;
 use crate::shared::Shared;
 use crate::store::{Proof, StoreConfig};
 

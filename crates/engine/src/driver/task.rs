@@ -1,7 +1,8 @@
 //! The task of a seated goal: effects under way, and a turn whenever one ends or something new comes.
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::outcome::Outcome;
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -13,6 +14,7 @@ use saga::{Effect, Input};
 use store::Loaded;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::lead::START_WITHIN;
 use super::{Engine, Seat};
 use crate::error::Error;
 use crate::runner::{Leave, Runner, Turned};
@@ -20,7 +22,7 @@ use crate::runner::{Leave, Runner, Turned};
 /// A goal that sleeps no longer than this keeps its seat: reading it again would cost more.
 const NAP: SignedDuration = SignedDuration::from_millis(250);
 /// What an attempt may take past its own timeout before it is given up as unknown.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// The wait before a goal is run again that failed for lack of disk space, or because the store did.
 const LATER: SignedDuration = SignedDuration::from_secs(5);
 
@@ -47,17 +49,21 @@ pub(super) async fn begin(engine: Engine, seats: Vec<Seat>, reading: OwnedSemaph
     }
 }
 
-/// Runs a goal from where its journal ends.
+/// Runs a goal from where its journal ends; where somebody else may still be at what it has in flight, only after that.
 async fn first(engine: Engine, seat: Seat, found: Result<Option<Loaded>, store::Error>) {
     let begun = async {
         let loaded = found?.ok_or_else(|| seat.goal.missing())?;
         let mut runner = Runner::loaded(engine.store().clone(), seat.goal.clone(), loaded);
+        if let Some(until) = engine.fenced_until(&runner.saga, Timestamp::now()) {
+            return Ok(Break(until));
+        }
         let input = [Input::Recover { jitter: jitter() }];
         let turned = runner.turn(&input, leave(&engine)).await?;
-        Ok::<_, Error>((runner, turned))
+        Ok::<_, Error>(Continue((runner, turned)))
     };
     match begun.await {
-        Ok((runner, turned)) => run(engine, seat, runner, turned).await,
+        Ok(Continue((runner, turned))) => run(engine, seat, runner, turned).await,
+        Ok(Break(until)) => leave_until(&engine, seat, Some(until)),
         Err(error) => give_up(&engine, seat, &error),
     }
 }
@@ -71,7 +77,7 @@ pub(super) async fn run(engine: Engine, seat: Seat, mut runner: Runner, turned: 
         runner.tell();
         engine.call_next_in_line();
         for effect in std::mem::take(&mut turned.effects) {
-            under_way.push(carry_out(&engine, effect));
+            under_way.push(carry_out(&engine, effect, turned.decided));
         }
         let news = match next(&engine, &seat, &mut under_way, &turned).await {
             Some(news) => news,
@@ -133,7 +139,13 @@ async fn next(
 }
 
 /// Carries out an effect; its end, come what may, is an input.
-fn carry_out(engine: &Engine, effect: Effect) -> BoxFuture<'static, (String, Input)> {
+///
+/// Where its commit took so long that another driver may have taken over, it does not begin.
+fn carry_out(
+    engine: &Engine,
+    effect: Effect,
+    decided: Instant,
+) -> BoxFuture<'static, (String, Input)> {
     let call = effect.call;
     let at = StepItem {
         step: call.step.clone(),
@@ -160,7 +172,11 @@ fn carry_out(engine: &Engine, effect: Effect) -> BoxFuture<'static, (String, Inp
         }
         .boxed();
     }
-    let performed = engine.shared.performer.perform(call);
+    let late = engine.store().is_shared() && decided.elapsed() > START_WITHIN;
+    let performed = match late {
+        false => engine.shared.performer.perform(call),
+        true => async { too_late() }.boxed(),
+    };
     async move {
         let result = bounded(performed, limit)
             .await
@@ -177,6 +193,14 @@ fn carry_out(engine: &Engine, effect: Effect) -> BoxFuture<'static, (String, Inp
         )
     }
     .boxed()
+}
+
+/// The outcome of an effect that did not begin.
+fn too_late() -> Outcome {
+    Outcome::transient(
+        "tool.not_started",
+        "its start took too long to be written, so it did not begin",
+    )
 }
 
 /// A tool's answer, unless it overstays or panics.
@@ -242,14 +266,19 @@ fn give_up(engine: &Engine, seat: Seat, error: &Error) {
         .map(ToString::to_string)
         .unwrap_or_default();
     tracing::error!(tenant = %goal.tenant, goal = %goal.goal, damaged, "cannot run the goal: {error}: {cause}");
+    leave_until(engine, seat, (!damaged).then(soon));
+}
+
+/// Leaves the seat of a goal that is not run before a time, whatever the bell announces until then.
+fn leave_until(engine: &Engine, seat: Seat, until: Option<Timestamp>) {
+    let goal = seat.goal.clone();
     let mut seat = seat;
-    // Nobody decides what the bell announced until the goal is run again.
     while let Err(stayed) = engine.shared.seats.stand_up(seat) {
         engine.shared.seats.was_rung(&goal);
         seat = stayed;
     }
-    if !damaged {
-        engine.shared.timers.set(goal, soon());
+    if let Some(until) = until {
+        engine.shared.timers.set(goal, until);
     }
     engine.shared.stood_up.notify_one();
 }
@@ -261,7 +290,7 @@ fn soon() -> Timestamp {
 }
 
 fn leave(engine: &Engine) -> Leave<'_> {
-    engine.leave(!engine.draining())
+    engine.leave(!engine.draining() && engine.leads())
 }
 
 /// A uniformly random number, for backoff; where the system has none, no jitter.

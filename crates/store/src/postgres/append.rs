@@ -1,6 +1,7 @@
 //! The append in Postgres: a group of requests of one tenant, each judged by itself, in one transaction.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use domain::digest::Digest;
@@ -104,7 +105,8 @@ impl Postgres {
         requests: usize,
     ) -> Result<(), Error> {
         toolsets::store(self, &conn, &rows.toolsets).await?;
-        rows.write(&conn, of).await?;
+        let queues = !self.inner.shared.driving.load(Ordering::SeqCst);
+        rows.write(&conn, of, queues).await?;
         approvals::follow(&conn, (of.as_str(), &mut tenant), &rows.approvals).await?;
         let [save] = conn.prepare([tenants::SAVE]).await?;
         fault::hit("commit");

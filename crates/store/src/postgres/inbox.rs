@@ -1,5 +1,7 @@
 //! The inbox in Postgres.
 
+use std::sync::atomic::Ordering;
+
 use domain::id::{GoalId, TenantId};
 use jiff::Timestamp;
 use saga::input::Person;
@@ -18,6 +20,9 @@ use crate::inbox::{self, PostError, Posted, decides, decode, encode, judge};
 pub(super) const READ: &str = "SELECT inbox.id, inbox.person
     FROM omnihub.goals JOIN omnihub.inbox ON inbox.goal = goals.id
     WHERE goals.tenant = $1 AND goals.goal = $2 ORDER BY inbox.id";
+/// Queues goals for whoever drives.
+pub(super) const QUEUE: &str =
+    "INSERT INTO omnihub.queue (tenant, goal) SELECT $1, goal FROM unnest($2::text[]) AS new(goal)";
 const POST: &str =
     "INSERT INTO omnihub.inbox (goal, tenant, at, person) VALUES ($1, $2, $3, $4) RETURNING id";
 const FORGET: &str = "DELETE FROM omnihub.inbox USING omnihub.goals
@@ -76,6 +81,12 @@ impl Postgres {
             fault::hit("post.approval");
             approvals::end(&conn, tenant.as_str(), approval, &ended).await?;
         }
+        if !self.inner.shared.driving.load(Ordering::SeqCst) {
+            let [queue] = conn.prepare([QUEUE]).await?;
+            let names: (&str, [&str; 1]) = (tenant.as_str(), [goal.as_str()]);
+            conn.execute(&queue, [&names.0, &names.1.as_slice()])
+                .await?;
+        }
         fault::hit("commit");
         conn.commit().await?;
         fault::hit("committed");
@@ -104,6 +115,7 @@ impl Postgres {
         let chain = Chain::Tenant(tenant.clone());
         let read = i64::try_from(read).unwrap_or(i64::MAX);
         let values: [&(dyn ToSql + Sync); 3] = [&tenant.as_str(), &goal.as_str(), &read];
-        self.write_one(&chain, FORGET, values).await
+        self.change(As::Chain(&chain), FORGET, values).await?;
+        Ok(())
     }
 }

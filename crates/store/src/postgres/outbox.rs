@@ -42,8 +42,9 @@ impl Postgres {
     pub(crate) async fn notice_done(&self, tenant: &TenantId, id: u64) -> Result<(), Error> {
         let id = i64::try_from(id).unwrap_or(-1);
         let values: [&(dyn ToSql + Sync); 2] = [&tenant.as_str(), &id];
-        self.write_one(&Chain::Tenant(tenant.clone()), DONE, values)
-            .await
+        let chain = Chain::Tenant(tenant.clone());
+        self.change(As::Chain(&chain), DONE, values).await?;
+        Ok(())
     }
 
     pub(crate) async fn notice_later(
@@ -54,8 +55,9 @@ impl Postgres {
     ) -> Result<(), Error> {
         let id = i64::try_from(id).unwrap_or(-1);
         let values: [&(dyn ToSql + Sync); 3] = [&tenant.as_str(), &id, &due.as_microsecond()];
-        self.write_one(&Chain::Tenant(tenant.clone()), LATER, values)
-            .await
+        let chain = Chain::Tenant(tenant.clone());
+        self.change(As::Chain(&chain), LATER, values).await?;
+        Ok(())
     }
 }
 

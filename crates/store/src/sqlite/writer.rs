@@ -13,11 +13,11 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::copier::Copier;
-use super::lock::Lock;
 use super::space::Space;
 use super::state::{Staged, State};
 use crate::error::{Error, Failure, again, with_source};
 use crate::fault;
+use crate::lock::Lock;
 use crate::shared::Shared;
 
 /// Requests that may wait for the thread; senders past it wait for room.

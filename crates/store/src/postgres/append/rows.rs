@@ -13,6 +13,7 @@ use crate::idempotency::{Answer, RequestKey};
 use crate::journal::FORM;
 use crate::postgres::connection::Connection;
 use crate::postgres::evidence;
+use crate::postgres::inbox::QUEUE;
 
 const CREATE: &str = "INSERT INTO omnihub.goals
     SELECT id, $1, goal, owner, created_at, '', NULL, created_at, NULL, NULL, 0, NULL
@@ -183,7 +184,13 @@ impl Rows {
     }
 
     /// Writes everything but the sets of tools and the approvals, in one round trip.
-    pub(super) async fn write(&self, conn: &Connection, tenant: &TenantId) -> Result<(), Error> {
+    /// `queues`: new goals are queued for whoever drives.
+    pub(super) async fn write(
+        &self,
+        conn: &Connection,
+        tenant: &TenantId,
+        queues: bool,
+    ) -> Result<(), Error> {
         let [
             create,
             stand,
@@ -193,6 +200,7 @@ impl Rows {
             audit,
             outbox,
             answers,
+            queue,
         ] = conn
             .prepare([
                 CREATE,
@@ -203,6 +211,7 @@ impl Rows {
                 evidence::INSERT,
                 OUTBOX,
                 IDEMPOTENCY,
+                QUEUE,
             ])
             .await?;
         let tenant = tenant.as_str();
@@ -223,6 +232,9 @@ impl Rows {
                     .await
             }),
             self.answers.write(conn, &answers, tenant),
+            when(queues && !self.created.goals.is_empty(), async {
+                conn.execute(&queue, [&tenant, &self.created.goals]).await
+            }),
         )?;
         Ok(())
     }

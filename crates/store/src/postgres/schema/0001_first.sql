@@ -181,27 +181,36 @@ CREATE TABLE omnihub.checkpoints (
     note text NOT NULL
 );
 
--- Who drives, where one process does: until when, by the database's clock, and how often that has changed.
+-- Goals that processes changed which do not drive: to be looked at soon by the one that does.
+CREATE TABLE omnihub.queue (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant text NOT NULL,
+    goal text NOT NULL
+);
+
+-- Who drives, where one process does: how often that has changed, since when by the holder's own clock, and until when by
+-- the database's.
 CREATE TABLE omnihub.leader (
     id integer PRIMARY KEY CHECK (id = 1),
     holder text NOT NULL,
     epoch bigint NOT NULL,
+    since bigint NOT NULL,
     until timestamptz NOT NULL
 );
-INSERT INTO omnihub.leader VALUES (1, '', 0, '-infinity');
+INSERT INTO omnihub.leader VALUES (1, '', 0, 0, '-infinity');
 
 DO $$
 DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['installation', 'epochs', 'tenants', 'goals', 'journal', 'payloads', 'toolsets', 'inbox',
-        'approvals', 'idempotency', 'emergency_controls', 'gate', 'outbox', 'audit', 'checkpoints', 'leader', 'migrations']
+        'approvals', 'idempotency', 'emergency_controls', 'gate', 'outbox', 'audit', 'checkpoints', 'queue', 'leader', 'migrations']
     LOOP
         EXECUTE format('ALTER TABLE omnihub.%I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE omnihub.%I FORCE ROW LEVEL SECURITY', name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['tenants', 'goals', 'journal', 'payloads', 'inbox', 'approvals', 'idempotency', 'outbox',
-        'audit', 'checkpoints']
+        'audit', 'checkpoints', 'queue']
     LOOP
         EXECUTE format('CREATE POLICY of_tenant ON omnihub.%I TO omnihub_app
             USING (tenant = current_setting(''omnihub.tenant'', true))
@@ -214,7 +223,7 @@ BEGIN
             name);
     END LOOP;
     -- What the driver's queues are made of.
-    FOREACH name IN ARRAY ARRAY['tenants', 'goals', 'inbox', 'outbox', 'emergency_controls', 'leader']
+    FOREACH name IN ARRAY ARRAY['tenants', 'goals', 'inbox', 'outbox', 'emergency_controls', 'queue', 'leader']
     LOOP
         EXECUTE format('CREATE POLICY of_driver ON omnihub.%I TO omnihub_driver USING (true) WITH CHECK (true)', name);
     END LOOP;
@@ -246,4 +255,6 @@ GRANT SELECT ON omnihub.installation, omnihub.epochs, omnihub.gate, omnihub.outb
 GRANT SELECT (number, tenant, size, signed) ON omnihub.tenants TO omnihub_driver;
 GRANT SELECT (id, tenant, goal, status, finished_at, wake_at, sequence) ON omnihub.goals TO omnihub_driver;
 GRANT SELECT (goal, tenant, at) ON omnihub.inbox TO omnihub_driver;
+GRANT INSERT ON omnihub.queue TO omnihub_app;
+GRANT SELECT, DELETE ON omnihub.queue TO omnihub_driver;
 GRANT SELECT, UPDATE ON omnihub.leader TO omnihub_driver;
