@@ -9,6 +9,7 @@
 
 mod controls;
 mod crash;
+mod lead;
 mod life;
 mod place;
 mod room;

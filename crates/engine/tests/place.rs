@@ -24,6 +24,27 @@ impl Place {
         })
     }
 
+    /// The same database for another process: keys of its own folder, which are the same.
+    pub(crate) fn beside(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join("keys");
+        std::fs::create_dir(&keys).unwrap();
+        for key in ["installation.key", "audit.key"] {
+            std::fs::copy(self.dir.path().join("keys").join(key), keys.join(key)).unwrap();
+        }
+        Self {
+            dir,
+            url: self.url.clone(),
+        }
+    }
+
+    /// Runs SQL in the database, as its owner.
+    pub(crate) fn sql(&self, sql: &str) {
+        let url = self.url.as_deref().unwrap();
+        let server = servers::Postgres::shared().unwrap();
+        server.sql_at(url, sql).unwrap();
+    }
+
     pub(crate) fn location(&self) -> Location {
         match &self.url {
             None => Location::Directory(StoreConfig::new(self.dir.path())),

@@ -132,9 +132,17 @@ impl Postgres {
     /// # Errors
     /// [`Error::Failed`] with what the server says.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String, Error> {
+        self.sql_at(&self.url(OWNER, database), sql)
+    }
+
+    /// The same in the database of a URL, as the role that it names.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with what the server says.
+    pub fn sql_at(&self, url: &str, sql: &str) -> Result<String, Error> {
         let mut psql = std::process::Command::new(self.programs.join("psql"));
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql]);
-        run(psql.arg(self.url(OWNER, database)))
+        run(psql.arg(url))
     }
 
     /// Everything in a database, as SQL; bytes are in hexadecimal.

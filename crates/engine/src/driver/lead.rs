@@ -128,6 +128,7 @@ fn cause(error: &dyn std::error::Error) -> String {
 /// Keeps trying for the lead, and looks for work while it has it; ends with the engine.
 pub(super) async fn run(engine: Engine) {
     let (mut renewed, mut swept) = (Instant::now(), Instant::now());
+    let mut gate = engine.store().gate().generation();
     loop {
         tokio::time::sleep(QUEUE_EVERY).await;
         if renewed.elapsed() >= RENEW_EVERY {
@@ -136,7 +137,10 @@ pub(super) async fn run(engine: Engine) {
         }
         if engine.leads() && !engine.draining() {
             engine.take_queued().await;
-            if swept.elapsed() >= SWEEP_EVERY {
+            // What others let go is to go on at once.
+            let newest = engine.store().gate().generation();
+            if swept.elapsed() >= SWEEP_EVERY || newest != gate {
+                gate = newest;
                 swept = Instant::now();
                 engine.sweep().await;
             }

@@ -184,7 +184,7 @@ impl Rows {
     }
 
     /// Writes everything but the sets of tools and the approvals, in one round trip.
-    /// `queues`: new goals are queued for whoever drives.
+    /// `queues`: the goals are queued for whoever drives.
     pub(super) async fn write(
         &self,
         conn: &Connection,
@@ -232,8 +232,10 @@ impl Rows {
                     .await
             }),
             self.answers.write(conn, &answers, tenant),
-            when(queues && !self.created.goals.is_empty(), async {
-                conn.execute(&queue, [&tenant, &self.created.goals]).await
+            when(queues, async {
+                let goals = self.news.iter().map(|(_, goal, _)| goal.as_str());
+                let goals: Vec<&str> = goals.collect();
+                conn.execute(&queue, [&tenant, &goals]).await
             }),
         )?;
         Ok(())
