@@ -210,6 +210,10 @@ impl From<store::Error> for ApiError {
             store::Error::Closed => {
                 Self::new(Code::Unavailable, "the server is going down").retry_after(5)
             }
+            store::Error::Unreachable(reason) => {
+                tracing::error!(reason, "the database cannot be reached");
+                Self::new(Code::Unavailable, "the database does not answer").retry_after(5)
+            }
             _ => Self::internal(chain(&error)),
         }
     }

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use orchestrator::auth::{AuthConfig, DevelopmentIssuer};
 use orchestrator::{AgentPerformer, Orchestrator, OrchestratorConfig, Parts};
 use serde_json::{Value, json};
-use store::{Store, StoreConfig};
+use store::{PostgresConfig, Store, StoreConfig};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -44,6 +44,8 @@ pub(crate) struct House {
     /// What the service does beside its requests.
     attending: JoinSet<()>,
     dir: TempDir,
+    /// The database that holds the facts; `None`: they are in the folder.
+    database: Option<String>,
 }
 
 /// How a house is set up.
@@ -77,7 +79,7 @@ impl House {
 
     pub(crate) async fn of(plot: Plot) -> Self {
         let dir = TempDir::new().unwrap();
-        Self::in_dir(plot, dir).await
+        Self::at(plot, dir, database()).await
     }
 
     /// Stops everything and opens the same folder again.
@@ -90,17 +92,24 @@ impl House {
             hands,
             router,
             dir,
+            database,
             issuer,
             attending,
         } = self;
         drop(attending);
         drop((service, engine, hands, router, issuer));
         drop(store);
-        Self::in_dir(plot, dir).await
+        Self::at(plot, dir, database).await
     }
 
-    async fn in_dir(plot: Plot, dir: TempDir) -> Self {
-        let store = open_store(&dir, plot.reserve_mb).await;
+    async fn at(plot: Plot, dir: TempDir, database: Option<String>) -> Self {
+        let store = match &database {
+            None => open_store(&dir, plot.reserve_mb).await,
+            Some(url) => {
+                let config = PostgresConfig::new(dir.path().join("data"), url);
+                Store::connect(config).await.unwrap()
+            }
+        };
         let agent =
             Arc::new(Agent::open(agent_config(dir.path().join("outbox"), &plot.limits)).unwrap());
         let hands = Arc::new(Hands::new(AgentPerformer::new(Arc::clone(&agent))));
@@ -143,6 +152,7 @@ impl House {
             router,
             attending,
             dir,
+            database,
         }
     }
 
@@ -256,6 +266,20 @@ pub(crate) fn principal(subject: &str, tenant: &str, role: Role) -> Principal {
         subject: subject.to_owned().try_into().unwrap(),
         role,
     }
+}
+
+/// Whether the tests run on Postgres. What is about the disk of SQLite has nothing to say there, and a clock that jumps
+/// makes connections late.
+pub(crate) fn on_postgres() -> bool {
+    std::env::var_os("OMNIHUB_TESTS_ON_POSTGRES").is_some()
+}
+
+/// An empty database of a real PostgreSQL, where the tests are to run on one.
+fn database() -> Option<String> {
+    if !on_postgres() {
+        return None;
+    }
+    Some(servers::Postgres::shared().unwrap().database().unwrap())
 }
 
 /// Opens the store as soon as whoever held it has let it go.

@@ -6,6 +6,9 @@ use crate::harness::{House, Plot};
 
 #[tokio::test]
 async fn without_the_reserve_of_space_new_goals_are_refused_and_readiness_says_so() {
+    if crate::harness::on_postgres() {
+        return;
+    }
     let plot = Plot {
         reserve_mb: u64::MAX,
         ..Plot::default()

@@ -59,6 +59,11 @@ impl Store {
         self.shared().driving.store(driving, Ordering::SeqCst);
     }
 
+    /// Whether this process drives goals itself; one that does not leaves to the one that does what only one should do.
+    pub fn is_driving(&self) -> bool {
+        self.shared().driving.load(Ordering::SeqCst)
+    }
+
     /// Takes goals out of the queue of those that other processes changed, each to be looked at soon. Only a hint: what
     /// is to be found is in the store, and whoever drives looks at all open goals now and then.
     ///

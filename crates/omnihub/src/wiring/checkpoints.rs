@@ -117,7 +117,10 @@ pub(crate) async fn run(store: Store, witness: Witness, stopping: watch::Receive
             _ = ticks.tick() => false,
             () = signals::stopped(stopping.clone()) => true,
         };
-        sign(&store, &witness, &mut owed).await;
+        // Of processes that share a store the one that drives signs.
+        if store.is_driving() {
+            sign(&store, &witness, &mut owed).await;
+        }
         if last {
             return;
         }

@@ -27,6 +27,8 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// Pause after the outbox could not be read or written.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+/// Pause while another process of the store sends.
+const ELSEWHERE_PAUSE: Duration = Duration::from_secs(1);
 /// Longest wait without looking: clocks may be set.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,11 @@ async fn send(store: &Store, notifier: &Notifier) {
     let mut written = store.watch_notices();
     loop {
         written.mark_unchanged();
+        if !store.is_driving() {
+            // Whoever drives sends.
+            tokio::time::sleep(ELSEWHERE_PAUSE).await;
+            continue;
+        }
         let pause = match round(store, notifier).await {
             Ok(Some(pause)) => pause,
             Ok(None) => continue,
