@@ -30,9 +30,8 @@ impl Server {
         std::fs::write(dir.path().join("omnihub.toml"), SETTINGS).unwrap();
         let settings = settings
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Self::spawn(dir, settings).await
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::spawn(dir, settings.chain(database()).collect()).await
     }
 
     async fn spawn(dir: tempfile::TempDir, settings: Vec<(String, String)>) -> Self {
@@ -187,6 +186,13 @@ writable = ["text"]
 insert = true
 delete = true
 "#;
+
+/// The setting that names an empty database of a real PostgreSQL, where that is what is to be measured.
+fn database() -> Option<(String, String)> {
+    std::env::var_os("OMNIHUB_BENCH_ON_POSTGRES")?;
+    let url = servers::Postgres::shared().unwrap().database().unwrap();
+    Some(("DATABASE_URL".to_owned(), url))
+}
 
 fn command(dir: &tempfile::TempDir, settings: &[(String, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_omnihub"));

@@ -279,7 +279,8 @@ fn database() -> Option<String> {
     if !on_postgres() {
         return None;
     }
-    Some(servers::Postgres::shared().unwrap().database().unwrap())
+    let server = servers::or_skip(servers::Postgres::shared())?;
+    Some(server.database().unwrap())
 }
 
 /// Opens the store as soon as whoever held it has let it go.
