@@ -45,6 +45,8 @@ impl Action {
     pub const ADMIN_CHANGED: Self = Self::named("admin.changed");
     /// A store was made from a backup and began a new epoch.
     pub const STORE_RESTORED: Self = Self::named("store.restored");
+    /// A store was moved elsewhere and sealed.
+    pub const STORE_MOVED: Self = Self::named("store.moved");
     /// The audit entries were exported.
     pub const AUDIT_EXPORTED: Self = Self::named("audit.exported");
 

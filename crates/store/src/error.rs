@@ -80,6 +80,19 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The goals of this data directory are elsewhere now.
+    #[error(
+        "the goals of {dir} were moved to {to}: set store.url (DATABASE_URL) to go on with them"
+    )]
+    Moved {
+        /// The directory.
+        dir: PathBuf,
+        /// Where to.
+        to: String,
+    },
+    /// A store is where one was to be moved to.
+    #[error("the database holds a store already")]
+    NotEmpty,
     /// A backup is not what was written.
     #[error("backup {path}: {reason}")]
     Backup {

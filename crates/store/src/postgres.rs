@@ -21,6 +21,7 @@ mod inbox;
 mod installation;
 mod journal;
 mod lead;
+pub(crate) mod moving;
 mod outbox;
 mod poll;
 mod schema;

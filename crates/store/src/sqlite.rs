@@ -17,6 +17,7 @@ mod idempotency;
 mod inbox;
 mod installation;
 mod journal;
+mod moving;
 mod outbox;
 mod payloads;
 mod readers;
@@ -29,6 +30,7 @@ mod toolsets;
 mod wal;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use copier::{Copier, LOG_PAGES};
@@ -65,6 +67,24 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens a store, or founds it. Blocks for as long as the files take.
     pub(crate) fn open(config: StoreConfig) -> Result<Self, Error> {
+        Self::open_with(config, |conn, dir| match moving::moved(conn)? {
+            None => Ok(()),
+            Some(to) => Err(Error::Moved {
+                dir: dir.to_owned(),
+                to,
+            }),
+        })
+    }
+
+    /// Opens a store to be moved, also one that was sealed for it.
+    pub(crate) fn open_to_move(config: StoreConfig) -> Result<Self, Error> {
+        Self::open_with(config, |_, _| Ok(()))
+    }
+
+    fn open_with(
+        config: StoreConfig,
+        check: impl FnOnce(&rusqlite::Connection, &Path) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         keys::create_dir(&config.dir)?;
         let lock = Lock::take(&config.dir)?;
         config.check_proof()?;
@@ -80,6 +100,7 @@ impl Sqlite {
         let durable = !config.proof.no_sync;
         let mut conn = connection::open_writer(&path, durable)?;
         schema::migrate(&conn, &path)?;
+        check(&conn, &config.dir)?;
         for folder in ["keys", "checkpoints"] {
             keys::create_private_dir(&config.dir.join(folder))?;
         }

@@ -98,7 +98,7 @@ impl Store {
         Ok(Self::of(Kind::Postgres(postgres), shared))
     }
 
-    fn of(kind: Kind, shared: Arc<Shared>) -> Self {
+    pub(crate) fn of(kind: Kind, shared: Arc<Shared>) -> Self {
         Self {
             kind,
             shared,

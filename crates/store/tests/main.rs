@@ -21,6 +21,7 @@ mod evidence;
 mod golden;
 mod limiting;
 mod listing;
+mod moving;
 mod opening;
 mod outbox;
 mod place;

@@ -30,6 +30,21 @@ impl Place {
         self.dir.path()
     }
 
+    /// The same database for another process, with keys of its own.
+    pub fn beside(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            ..Self::sqlite()
+        }
+    }
+
+    /// Runs SQL in the database, as its owner.
+    pub fn sql(&self, sql: &str) {
+        let url = self.url.as_deref().unwrap();
+        let server = servers::Postgres::shared().unwrap();
+        server.sql_at(url, sql).unwrap();
+    }
+
     /// How its store is opened; `None`: it is on SQLite.
     pub fn config(&self) -> Option<PostgresConfig> {
         let url = self.url.as_ref()?;

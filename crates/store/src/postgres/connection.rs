@@ -201,6 +201,15 @@ impl Connection {
         Ok(self.client()?.execute(statement, &values).await?)
     }
 
+    /// The same with as many values as there are.
+    pub(super) async fn execute_all(
+        &self,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, Error> {
+        Ok(self.client()?.execute(statement, values).await?)
+    }
+
     /// Runs statements without values.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Error> {
         Ok(self.client()?.batch_execute(sql).await?)

@@ -16,7 +16,7 @@ use crate::installation::{Installation, Stored};
 /// Of processes that found it at once one does.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140515)";
 const READ: &str = "SELECT name, proof, verifier_key FROM omnihub.installation";
-const FOUND: &str = "INSERT INTO omnihub.installation VALUES (1, $1, $2, $3, $4)";
+pub(super) const FOUND: &str = "INSERT INTO omnihub.installation VALUES (1, $1, $2, $3, $4)";
 const EPOCH: &str = "SELECT coalesce(max(number), 0) FROM omnihub.epochs";
 const FIRST_EPOCH: &str = "INSERT INTO omnihub.epochs VALUES (1, $1, 'founded')";
 

@@ -25,6 +25,17 @@ pub(crate) fn read(conn: &Connection) -> Result<i64, Error> {
     Ok(row.get(0)?)
 }
 
+/// Why the newest epoch began; `None`: none has begun.
+pub(crate) fn cause(conn: &Connection) -> Result<Option<String>, Error> {
+    let mut statement = conn.prepare("SELECT * FROM epochs ORDER BY number DESC LIMIT 1")?;
+    let mut rows = statement.query([])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    EPOCHS.check(row)?;
+    Ok(Some(row.get(2)?))
+}
+
 /// Reads the epoch of a store, or begins the first.
 pub(crate) fn read_or_found(conn: &Connection, now: i64) -> Result<i64, Error> {
     match read(conn)? {

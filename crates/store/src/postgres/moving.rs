@@ -1,0 +1,421 @@
+//! Taking in a store that was on SQLite.
+//!
+//! The owner of the tables writes, past row-level security, which is let go and forced again within the transaction.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Pool;
+use rusqlite::types::Value;
+use tokio_postgres::types::ToSql;
+
+use super::connection::{Connection, pool};
+use super::tenants::{SAVE, Tenant};
+use super::{PostgresConfig, installation, schema};
+use crate::error::{Damage, Error};
+use crate::moving::Moved;
+use crate::sqlite::Sqlite;
+
+/// Rows that travel together.
+const PIECE_ROWS: i64 = 1_000;
+
+/// What a column holds.
+#[derive(Clone, Copy)]
+enum Kind {
+    Number,
+    Flag,
+    Text,
+    Bytes,
+    /// The name of the tenant whose number the source has.
+    Tenant,
+}
+
+use Kind::{Bytes, Flag, Number, Tenant as OfTenant, Text};
+
+/// A table, how its rows are read, each after a key that they are ordered by, and what their columns hold.
+struct Table {
+    name: &'static str,
+    source: &'static str,
+    columns: &'static [(&'static str, Kind)],
+}
+
+const TABLES: [Table; 12] = [
+    Table {
+        name: "epochs",
+        source: "SELECT number, number, since, cause FROM epochs WHERE number > ?1 ORDER BY number LIMIT ?2",
+        columns: &[("number", Number), ("since", Number), ("cause", Text)],
+    },
+    Table {
+        name: "goals",
+        source: "SELECT id, id, tenant, goal, owner, created_at, status, reason, updated_at, finished_at, wake_at, sequence,
+            erased_at FROM goals WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("id", Number),
+            ("tenant", OfTenant),
+            ("goal", Text),
+            ("owner", Text),
+            ("created_at", Number),
+            ("status", Text),
+            ("reason", Text),
+            ("updated_at", Number),
+            ("finished_at", Number),
+            ("wake_at", Number),
+            ("sequence", Number),
+            ("erased_at", Number),
+        ],
+    },
+    Table {
+        name: "journal",
+        source: "SELECT id, goal, first_sequence, goal >> 40, payloads, written_at, form, events FROM journal
+            WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("goal", Number),
+            ("first_sequence", Number),
+            ("tenant", OfTenant),
+            ("payloads", Flag),
+            ("written_at", Number),
+            ("form", Number),
+            ("events", Bytes),
+        ],
+    },
+    Table {
+        name: "payloads",
+        source: "SELECT payloads.journal, goal, first_sequence, goal >> 40, bodies
+            FROM payloads JOIN journal ON journal.id = payloads.journal
+            WHERE payloads.journal > ?1 ORDER BY payloads.journal LIMIT ?2",
+        columns: &[
+            ("goal", Number),
+            ("first_sequence", Number),
+            ("tenant", OfTenant),
+            ("bodies", Bytes),
+        ],
+    },
+    Table {
+        name: "toolsets",
+        source: "SELECT id, digest, body FROM toolsets WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[("digest", Bytes), ("body", Bytes)],
+    },
+    Table {
+        name: "inbox",
+        source: "SELECT id, id, goal, goal >> 40, at, person FROM inbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("id", Number),
+            ("goal", Number),
+            ("tenant", OfTenant),
+            ("at", Number),
+            ("person", Bytes),
+        ],
+    },
+    Table {
+        name: "approvals",
+        source: "SELECT id, id, tenant, approval, goal, step, item, digest, reason, requested_at, requested_held,
+            expires_in_seconds, status, decided_by, decided_at FROM approvals WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("id", Number),
+            ("tenant", OfTenant),
+            ("approval", Text),
+            ("goal", Number),
+            ("step", Text),
+            ("item", Number),
+            ("digest", Bytes),
+            ("reason", Text),
+            ("requested_at", Number),
+            ("requested_held", Number),
+            ("expires_in_seconds", Number),
+            ("status", Text),
+            ("decided_by", Text),
+            ("decided_at", Number),
+        ],
+    },
+    Table {
+        name: "idempotency",
+        source: "SELECT id, tenant, principal, route, name, digest, answer, goal FROM idempotency
+            WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("tenant", OfTenant),
+            ("principal", Text),
+            ("route", Text),
+            ("name", Text),
+            ("digest", Bytes),
+            ("answer", Bytes),
+            ("goal", Number),
+        ],
+    },
+    Table {
+        name: "emergency_controls",
+        source: "SELECT id, id, tenant, scope, target, mode, reason, set_by, since, until FROM controls
+            WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("id", Number),
+            ("tenant", Text),
+            ("scope", Text),
+            ("target", Text),
+            ("mode", Text),
+            ("reason", Text),
+            ("set_by", Text),
+            ("since", Number),
+            ("until", Number),
+        ],
+    },
+    Table {
+        name: "outbox",
+        source: "SELECT id, id, tenant, kind, body, at, attempts, due_at FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("id", Number),
+            ("tenant", OfTenant),
+            ("kind", Text),
+            ("body", Bytes),
+            ("at", Number),
+            ("attempts", Number),
+            ("due_at", Number),
+        ],
+    },
+    Table {
+        name: "audit",
+        source: "SELECT id, id, id >> 40, at, form, previous, drafts, hashes FROM audit
+            WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("id", Number),
+            ("tenant", OfTenant),
+            ("at", Number),
+            ("form", Number),
+            ("previous", Bytes),
+            ("drafts", Bytes),
+            ("hashes", Bytes),
+        ],
+    },
+    Table {
+        name: "checkpoints",
+        source: "SELECT id, id, id >> 40, at, note FROM checkpoints WHERE id > ?1 ORDER BY id LIMIT ?2",
+        columns: &[
+            ("id", Number),
+            ("tenant", OfTenant),
+            ("at", Number),
+            ("note", Text),
+        ],
+    },
+];
+
+/// Nobody founds a store here meanwhile.
+const BEGIN: &str = "BEGIN; LOCK TABLE omnihub.installation IN ACCESS EXCLUSIVE MODE";
+const HELD: &str = "SELECT count(*) FROM omnihub.installation";
+/// Row-level security binds the owner too, but for this transaction.
+const FORCE: &str = "DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'omnihub'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('ALTER TABLE omnihub.%I FORCE ROW LEVEL SECURITY', name);
+    END LOOP;
+END $$";
+const INSTALLATION: &str =
+    "SELECT id, name, created_at, proof, verifier_key FROM installation WHERE id > ?1 LIMIT ?2";
+const TENANT: &str =
+    "INSERT INTO omnihub.tenants (number, tenant, last_goal, last_approval, open_goals)
+    VALUES ($1, $2, 0, 0, 0)";
+/// What was given away is never given again.
+const NUMBERS: &str = "SELECT
+    setval('omnihub.tenant_numbers', greatest(1, (SELECT max(number) FROM omnihub.tenants))),
+    setval(pg_get_serial_sequence('omnihub.inbox', 'id'), greatest(1, $1::bigint)),
+    setval(pg_get_serial_sequence('omnihub.outbox', 'id'), greatest(1, $2::bigint))";
+const GIVEN: &str = "SELECT 0, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'inbox'), 0),
+    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) WHERE ?1 < ?2";
+
+/// Makes the schema where it is missing, and sees that nothing is in it.
+pub(crate) async fn open_empty(config: &PostgresConfig) -> Result<Pool, Error> {
+    let pool = pool(config)?;
+    schema::migrate(&pool).await?;
+    match installation::read(&pool).await? {
+        None => Ok(pool),
+        Some(_) => Err(Error::NotEmpty),
+    }
+}
+
+async fn refuse_held(conn: &Connection) -> Result<(), Error> {
+    let [held] = conn.prepare([HELD]).await?;
+    let rows = conn.query(&held, []).await?;
+    let held: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    match held {
+        0 => Ok(()),
+        _ => Err(Error::NotEmpty),
+    }
+}
+
+/// Copies everything, in one transaction.
+pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Moved, Error> {
+    let mut conn = Connection::take(pool).await?;
+    conn.transaction().await?;
+    conn.batch(BEGIN).await?;
+    conn.batch(&FORCE.replace("FORCE", "NO FORCE")).await?;
+    refuse_held(&conn).await?;
+    let mut moved = Moved {
+        rows: Vec::new(),
+        entries: 0,
+    };
+    let mut tenants = HashMap::new();
+    for counted in source.counted().await? {
+        let number = counted.tenant.number;
+        let name = counted.chain.as_str().to_owned();
+        let tenant = Tenant {
+            number,
+            last_goal: counted.tenant.last_goal,
+            last_approval: counted.tenant.last_approval,
+            open_goals: i64::try_from(counted.tenant.open_goals).unwrap_or(i64::MAX),
+            signed: i64::try_from(counted.signed).unwrap_or(i64::MAX),
+            head: counted.tenant.head,
+        };
+        moved.entries += tenant.head.next_index();
+        let [insert, save] = conn.prepare([TENANT, SAVE]).await?;
+        conn.execute(&insert, [&number, &name]).await?;
+        tenant.save(&conn, &save).await?;
+        tenants.insert(number, name);
+    }
+    for table in &TABLES {
+        let rows = copy_table(&conn, source, table, &tenants).await?;
+        moved.rows.push((table.name, rows));
+    }
+    finish(&conn, source).await?;
+    conn.batch(FORCE).await?;
+    conn.commit().await?;
+    Ok(moved)
+}
+
+async fn copy_table(
+    conn: &Connection,
+    source: &Sqlite,
+    table: &Table,
+    tenants: &HashMap<i64, String>,
+) -> Result<u64, Error> {
+    let names: Vec<_> = table.columns.iter().map(|(name, _)| *name).collect();
+    let types = table.columns.iter().enumerate().map(|(place, (_, kind))| {
+        let kind = match kind {
+            Number => "bigint",
+            Flag => "boolean",
+            Text | OfTenant => "text",
+            Bytes => "bytea",
+        };
+        format!("${}::{kind}[]", place + 1)
+    });
+    let insert = format!(
+        "INSERT INTO omnihub.{} ({}) OVERRIDING SYSTEM VALUE SELECT * FROM unnest({})",
+        table.name,
+        names.join(", "),
+        types.collect::<Vec<_>>().join(", ")
+    );
+    let [insert] = conn.prepare([insert.as_str()]).await?;
+    let (mut after, mut copied) = (i64::MIN, 0);
+    loop {
+        let rows = source.rows(table.source, after, PIECE_ROWS).await?;
+        let Some(last) = rows.last() else {
+            return Ok(copied);
+        };
+        after = number(table, last.first())?.unwrap_or(i64::MAX);
+        let mut columns: Vec<Column> = table
+            .columns
+            .iter()
+            .map(|(_, kind)| Column::of(*kind))
+            .collect();
+        for row in &rows {
+            for (column, value) in columns.iter_mut().zip(row.iter().skip(1)) {
+                column.push(table, value, tenants)?;
+            }
+        }
+        let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(Column::values).collect();
+        copied += conn.execute_all(&insert, &values).await?;
+    }
+}
+
+/// The values of a column.
+enum Column {
+    Numbers(Vec<Option<i64>>),
+    Flags(Vec<bool>),
+    Texts(Vec<Option<String>>),
+    Bytes(Vec<Option<Vec<u8>>>),
+    Tenants(Vec<String>),
+}
+
+impl Column {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Number => Self::Numbers(Vec::new()),
+            Flag => Self::Flags(Vec::new()),
+            Text => Self::Texts(Vec::new()),
+            Bytes => Self::Bytes(Vec::new()),
+            OfTenant => Self::Tenants(Vec::new()),
+        }
+    }
+
+    fn push(
+        &mut self,
+        table: &Table,
+        value: &Value,
+        tenants: &HashMap<i64, String>,
+    ) -> Result<(), Error> {
+        let wrong = || Damage::row(table.name, "", "a column holds what it should not");
+        match (self, value) {
+            (Self::Numbers(values), _) => values.push(number(table, Some(value))?),
+            (Self::Flags(values), Value::Integer(flag)) => values.push(*flag != 0),
+            (Self::Texts(values), Value::Text(text)) => values.push(Some(text.clone())),
+            (Self::Texts(values), Value::Null) => values.push(None),
+            (Self::Bytes(values), Value::Blob(bytes)) => values.push(Some(bytes.clone())),
+            (Self::Bytes(values), Value::Null) => values.push(None),
+            (Self::Tenants(values), Value::Integer(number)) => {
+                let name = tenants.get(number);
+                values.push(name.ok_or_else(wrong)?.clone());
+            }
+            _ => return Err(wrong().into()),
+        }
+        Ok(())
+    }
+
+    fn values(&self) -> &(dyn ToSql + Sync) {
+        match self {
+            Self::Numbers(values) => values,
+            Self::Flags(values) => values,
+            Self::Texts(values) => values,
+            Self::Bytes(values) => values,
+            Self::Tenants(values) => values,
+        }
+    }
+}
+
+fn number(table: &Table, value: Option<&Value>) -> Result<Option<i64>, Error> {
+    match value {
+        Some(Value::Integer(number)) => Ok(Some(*number)),
+        Some(Value::Null) => Ok(None),
+        _ => Err(Damage::row(table.name, "", "a column holds what it should not").into()),
+    }
+}
+
+/// Writes what belongs to no table of its own kind: the installation, the controls' generation, the numbers given away.
+async fn finish(conn: &Connection, source: &Sqlite) -> Result<(), Error> {
+    let damage = || Damage::row("installation", 1, "it cannot be read");
+    let rows = source.rows(INSTALLATION, 0, 1).await?;
+    let Some(
+        [
+            _,
+            Value::Text(name),
+            Value::Integer(at),
+            Value::Blob(proof),
+            Value::Text(key),
+        ],
+    ) = rows.first().map(Vec::as_slice)
+    else {
+        return Err(damage().into());
+    };
+    let [found, gate, numbers] = conn
+        .prepare([
+            installation::FOUND,
+            "UPDATE omnihub.gate SET generation = 1 + (SELECT count(*) FROM omnihub.emergency_controls)",
+            NUMBERS,
+        ])
+        .await?;
+    conn.execute(&found, [name, at, proof, key]).await?;
+    conn.execute(&gate, []).await?;
+    let given = source.rows(GIVEN, 0, 1).await?;
+    let Some([_, Value::Integer(inbox), Value::Integer(outbox)]) = given.first().map(Vec::as_slice)
+    else {
+        return Err(damage().into());
+    };
+    conn.query(&numbers, [inbox, outbox]).await?;
+    Ok(())
+}
