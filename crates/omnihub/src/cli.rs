@@ -94,6 +94,7 @@ pub(crate) enum Command {
     Token(commands::token::Token),
     Backup(commands::backup::Backup),
     Restore(commands::backup::Restore),
+    Migrate(commands::migrate::Migrate),
     /// Run a guarantee against this very binary and print the figures
     #[command(subcommand)]
     Prove(commands::prove::Prove),

@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod goal;
+pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod playbook;
 pub(crate) mod prove;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<()> {
         Command::Token(token) => token.run(context),
         Command::Backup(backup) => backup.run(context),
         Command::Restore(restore) => restore.run(context),
+        Command::Migrate(migrate) => wait_for(migrate.run(context)),
         Command::Prove(prove) => prove.run(context),
         Command::Doctor(doctor) => wait_for(doctor.run(context)),
         Command::Config(config) => config.run(context),

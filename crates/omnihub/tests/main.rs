@@ -13,6 +13,7 @@ mod demo;
 mod evidence;
 mod goals;
 mod notices;
+mod postgres;
 mod prove;
 mod readme;
 mod receiver;
