@@ -15,8 +15,9 @@ test: ## Install what the tests need, then run them all, those of the API on eit
 check: ## Format, lints (warnings denied) and the rules of the house
 	cargo fmt --all --check && cargo clippy --workspace --all-targets --locked -- -D warnings && cargo test --locked -p xtask
 
-prove: ## Kill this very binary 200 times under load and count what was doubled, lost or hidden
+prove: ## Kill this very binary 200 times under load and count what was doubled, lost or hidden; then 60 times on Postgres
 	cargo run --release --locked -p omnihub -- prove crash --kills 200
+	cargo run --release --locked -p servers -- target/release/omnihub prove crash --kills 60 --database {url}
 
 bench: ## Measure speed and memory of this very binary; minutes, on a quiet machine
 	cargo bench --locked -p omnihub --bench speed

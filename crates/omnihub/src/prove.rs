@@ -57,6 +57,8 @@ pub(crate) struct Crash {
     pub(crate) seed: u64,
     /// Which guarantee is broken on purpose.
     pub(crate) sabotage: Option<Sabotage>,
+    /// The empty database that the store is to be in; `None`: it is in the data directory.
+    pub(crate) database: Option<String>,
     /// Keep the folder also where all is well.
     pub(crate) keep: bool,
 }
@@ -68,7 +70,7 @@ pub(crate) struct Crash {
 pub(crate) async fn crash(crash: &Crash) -> Result<Report> {
     let receiver = Receiver::start(crash.seed).await?;
     let places = Places::of(&receiver);
-    let mut ground = Ground::lay_out(places)?;
+    let mut ground = Ground::lay_out(places, crash.database.as_deref())?;
     let tokens = [
         ground.token("owner:authenticated")?,
         ground.token("operator:operator")?,

@@ -33,6 +33,9 @@ pub(crate) struct Crash {
     /// Break a guarantee on purpose, to see the proof notice
     #[arg(long, value_enum)]
     sabotage: Option<Sabotage>,
+    /// An empty database of Postgres for the store, instead of SQLite
+    #[arg(long, value_name = "URL", conflicts_with = "sabotage")]
+    database: Option<String>,
     /// Keep the folder also where all is well
     #[arg(long)]
     keep: bool,
@@ -56,16 +59,18 @@ impl Crash {
             rate,
             goals,
             sabotage,
+            database,
             keep,
-            ..
+            seed,
         } = self;
-        let seed = u64::from(self.seed.map_or_else(drawn, Ok)?);
+        let seed = u64::from(seed.map_or_else(drawn, Ok)?);
         let crash = prove::Crash {
             kills,
             rate,
             goals,
             seed,
             sabotage,
+            database,
             keep,
         };
         let mut terminated = signal(SignalKind::terminate())?;

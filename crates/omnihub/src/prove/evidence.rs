@@ -59,10 +59,10 @@ pub(crate) async fn verify(ground: &Ground, line: &Line, early: &Path) -> Result
     let late = ground.file("audit.jsonl");
     export(line, &late).await?;
     let mut verified = Verified::default();
-    let (entries, wrong) = run(&ground.data_dir(), early).await?;
+    let (entries, wrong) = run(ground, None, early).await?;
     verified.entries = entries;
     verified.wrong.extend(wrong);
-    let (exported, wrong) = run(&late, early).await?;
+    let (exported, wrong) = run(ground, Some(&late), early).await?;
     verified.wrong.extend(wrong);
     if verified.wrong.is_empty() && exported == 0 {
         verified
@@ -72,15 +72,18 @@ pub(crate) async fn verify(ground: &Ground, line: &Line, early: &Path) -> Result
     Ok(verified)
 }
 
-/// Entries that were verified, and what is wrong.
-async fn run(what: &Path, early: &Path) -> Result<(u64, Vec<String>)> {
+/// Entries that were verified, and what is wrong; without an export, those of the store itself.
+async fn run(ground: &Ground, export: Option<&Path>, early: &Path) -> Result<(u64, Vec<String>)> {
     let mut command = command()?;
     command
         .kill_on_drop(true)
+        .arg("--config")
+        .arg(ground.settings())
         .args(["audit", "verify", "--json"])
-        .arg(what)
+        .args(export)
         .arg("--since")
         .arg(early);
+    let what = export.map_or_else(|| ground.data_dir(), Path::to_owned);
     let output = command
         .output()
         .await

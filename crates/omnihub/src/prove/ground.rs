@@ -23,18 +23,19 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Lays everything out.
+    /// Lays everything out; `database`: where the facts are to be, instead of the data directory.
     ///
     /// # Errors
     /// There is no place for files.
-    pub(crate) fn lay_out(places: Places) -> Result<Self> {
+    pub(crate) fn lay_out(places: Places, database: Option<&str>) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("omnihub-prove-")
             .tempdir()
             .context("no folder for the proof")?;
         let shop = Shop::lay_out(folder.path())?;
         let ground = Self { folder, shop };
-        std::fs::write(ground.settings(), settings(places)).context("the proof's settings")?;
+        std::fs::write(ground.settings(), settings(places, database))
+            .context("the proof's settings")?;
         std::fs::create_dir(ground.data_dir()).context("the proof's data directory")?;
         std::fs::write(ground.data_dir().join(sabotage::MARKER), "")
             .context("the proof's data directory")?;
@@ -72,7 +73,10 @@ impl Ground {
     }
 }
 
-fn settings(places: Places) -> String {
+fn settings(places: Places, database: Option<&str>) -> String {
+    let store = database.map_or_else(String::new, |url| {
+        format!("[store]\nurl = {}\n", serde_json::Value::from(url))
+    });
     let Places {
         declared,
         undeclared,
@@ -84,6 +88,7 @@ fn settings(places: Places) -> String {
 [log]
 level = "warn"
 
+{store}
 [limits]
 open_goals_max = 1000000
 
