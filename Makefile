@@ -10,7 +10,7 @@ demo: ## Build and run a small travel desk: three goals, live, then the proof
 	cargo run --release --locked -p omnihub -- demo
 
 test: ## Install what the tests need, then run them all, those of the API on either store
-	.ci/tools && cargo test --locked --workspace && OMNIHUB_TESTS_ON_POSTGRES=1 cargo test --locked -p orchestrator --test main
+	.ci/tools && cargo test --locked --workspace && TESTS_ON_POSTGRES=1 cargo test --locked -p orchestrator --test main
 
 check: ## Format, lints (warnings denied) and the rules of the house
 	cargo fmt --all --check && cargo clippy --workspace --all-targets --locked -- -D warnings && cargo test --locked -p xtask

@@ -189,7 +189,7 @@ delete = true
 
 /// The setting that names an empty database of a real PostgreSQL, where that is what is to be measured.
 fn database() -> Option<(String, String)> {
-    std::env::var_os("OMNIHUB_BENCH_ON_POSTGRES")?;
+    std::env::var_os("BENCH_ON_POSTGRES")?;
     let url = servers::Postgres::shared().unwrap().database().unwrap();
     Some(("DATABASE_URL".to_owned(), url))
 }

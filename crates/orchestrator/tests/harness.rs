@@ -271,7 +271,7 @@ pub(crate) fn principal(subject: &str, tenant: &str, role: Role) -> Principal {
 /// Whether the tests run on Postgres. What is about the disk of SQLite has nothing to say there, and a clock that jumps
 /// makes connections late.
 pub(crate) fn on_postgres() -> bool {
-    std::env::var_os("OMNIHUB_TESTS_ON_POSTGRES").is_some()
+    std::env::var_os("TESTS_ON_POSTGRES").is_some()
 }
 
 /// An empty database of a real PostgreSQL, where the tests are to run on one.

@@ -10,12 +10,12 @@ pub use postgres::Postgres;
 pub use process::Error;
 
 /// Set where no test may be skipped for want of a server.
-const REQUIRED: &str = "OMNIHUB_SERVERS_REQUIRED";
+const REQUIRED: &str = "SERVERS_REQUIRED";
 
 /// What a test does that needs a server: nothing where the server's program is missing, unless it has to be there.
 ///
 /// # Panics
-/// Where the server does not start, and where its program is missing although `OMNIHUB_SERVERS_REQUIRED` is set.
+/// Where the server does not start, and where its program is missing although `SERVERS_REQUIRED` is set.
 pub fn or_skip<T>(started: Result<T, Error>) -> Option<T> {
     match started {
         Ok(server) => Some(server),
