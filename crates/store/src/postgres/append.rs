@@ -27,8 +27,9 @@ use rows::Rows;
 const GOALS: &str = "SELECT id, goal, finished_at, sequence FROM omnihub.goals
     WHERE tenant = $1 AND goal = ANY($2) ORDER BY id FOR UPDATE";
 /// The newest unread wish of each of them.
-const UNREAD: &str = "SELECT inbox.goal, max(inbox.id) FROM omnihub.inbox JOIN omnihub.goals ON goals.id = inbox.goal
-    WHERE goals.tenant = $1 AND goals.goal = ANY($2) GROUP BY inbox.goal";
+const UNREAD: &str =
+    "SELECT id, (SELECT max(inbox.id) FROM omnihub.inbox WHERE inbox.goal = goals.id)
+    FROM omnihub.goals WHERE tenant = $1 AND goal = ANY($2)";
 
 /// What a group sees before it writes, all of it locked.
 struct Seen {
@@ -106,12 +107,21 @@ impl Postgres {
     ) -> Result<(), Error> {
         toolsets::store(self, &conn, &rows.toolsets).await?;
         let queues = !self.inner.shared.driving.load(Ordering::SeqCst);
-        rows.write(&conn, of, queues).await?;
-        approvals::follow(&conn, (of.as_str(), &mut tenant), &rows.approvals).await?;
+        // Few groups change approvals but for closing those of goals that end.
+        let closes = approvals::closes(&rows.approvals);
+        if closes.is_none() {
+            approvals::follow(&conn, (of.as_str(), &mut tenant), &rows.approvals).await?;
+        }
+        let write = rows.prepare(&conn).await?;
         let [save] = conn.prepare([tenants::SAVE]).await?;
         fault::hit("commit");
         let start = Instant::now();
-        tokio::try_join!(tenant.save(&conn, &save), conn.batch("COMMIT"))?;
+        // All of it in one round trip; the statements are sent in this order.
+        tokio::try_join!(
+            rows.write(&conn, &write, of.as_str(), (queues, closes.as_ref())),
+            tenant.save(&conn, &save),
+            conn.batch("COMMIT")
+        )?;
         conn.ended();
         let shared = &self.inner.shared;
         shared.counters.count(requests, start.elapsed());
@@ -169,7 +179,7 @@ async fn see(
         goals: goals.iter().map(standing).collect::<Result<_, _>>()?,
         unread: unread
             .iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .filter_map(|row| unread_of(row).transpose())
             .collect::<Result<_, Error>>()?,
         answers: answers
             .iter()
@@ -177,6 +187,13 @@ async fn see(
             .collect::<Result<_, _>>()?,
         gate: controls::generation(&generation)?,
     }))
+}
+
+/// The newest unread wish of a goal that has one.
+fn unread_of(row: &Row) -> Result<Option<(i64, i64)>, Error> {
+    let newest: Option<i64> = row.try_get(1)?;
+    let goal = row.try_get(0)?;
+    Ok(newest.map(|newest| (goal, newest)))
 }
 
 fn standing(row: &Row) -> Result<(GoalId, Standing), Error> {

@@ -25,7 +25,9 @@ const ASK: &str = "INSERT INTO omnihub.approvals
     status = excluded.status, decided_by = NULL, decided_at = NULL";
 const END: &str = "UPDATE omnihub.approvals SET status = $3, decided_by = coalesce($4, decided_by), decided_at = $5
     WHERE tenant = $1 AND approval = $2 AND status <> $3";
-const CLOSE: &str = "UPDATE omnihub.approvals SET status = 'closed', decided_at = ended.at
+/// Closes what nobody needs to decide any more, of goals and when.
+pub(super) const CLOSE: &str =
+    "UPDATE omnihub.approvals SET status = 'closed', decided_at = ended.at
     FROM unnest($2::bigint[], $3::bigint[]) AS ended(goal, at)
     WHERE approvals.goal = ended.goal AND approvals.tenant = $1 AND approvals.status = 'pending'";
 /// Each filter that is not given lets all through.
@@ -143,6 +145,18 @@ fn read(row: &Row) -> Result<(i64, Approval), Error> {
     let owner = owner.map_err(|_| Damage::row("goals", goal, "its owner cannot be read"))?;
     let approval = Approval::of(record, goals::name(goal, row.try_get(14)?)?, owner)?;
     Ok((id, approval))
+}
+
+/// Goals whose approvals are closed, and when.
+pub(super) type Closes = (Vec<i64>, Vec<i64>);
+
+/// What is closed, where nothing else of any approval changes; `None`: something does.
+pub(super) fn closes(changes: &[(i64, Change)]) -> Option<Closes> {
+    let closes = changes.iter().map(|(goal, change)| match change {
+        Change::Close(ended) => Some((*goal, ended.at)),
+        Change::Ask(_) | Change::End(..) => None,
+    });
+    closes.collect()
 }
 
 /// Follows the events of a group.

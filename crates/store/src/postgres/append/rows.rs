@@ -2,6 +2,7 @@
 
 use domain::id::{GoalId, TenantId};
 use jiff::Timestamp;
+use tokio_postgres::Statement;
 
 use super::Toolsets;
 use crate::append::GoalRow;
@@ -11,6 +12,7 @@ use crate::evidence::Sealed;
 use crate::fault;
 use crate::idempotency::{Answer, RequestKey};
 use crate::journal::FORM;
+use crate::postgres::approvals::{CLOSE, Closes};
 use crate::postgres::connection::Connection;
 use crate::postgres::evidence;
 use crate::postgres::inbox::QUEUE;
@@ -38,6 +40,9 @@ const IDEMPOTENCY: &str = "INSERT INTO omnihub.idempotency
     SELECT $1, principal, route, name, digest, answer, goal
     FROM unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bigint[])
         AS new(principal, route, name, digest, answer, goal)";
+
+/// No goals.
+static EMPTY: Closes = (Vec::new(), Vec::new());
 
 /// The rows of one group.
 #[derive(Default)]
@@ -183,13 +188,31 @@ impl Rows {
         !self.outbox.0.is_empty()
     }
 
-    /// Writes everything but the sets of tools and the approvals, in one round trip.
-    /// `queues`: the goals are queued for whoever drives.
+    /// Prepares what [`Rows::write`] takes.
+    pub(super) async fn prepare(&self, conn: &Connection) -> Result<[Statement; 10], Error> {
+        conn.prepare([
+            CREATE,
+            STAND,
+            JOURNAL,
+            PAYLOADS,
+            HEARD,
+            evidence::INSERT,
+            OUTBOX,
+            IDEMPOTENCY,
+            QUEUE,
+            CLOSE,
+        ])
+        .await
+    }
+
+    /// Writes everything but the sets of tools, in one round trip. `queues`: the goals are queued for whoever drives;
+    /// `closes`: the goals whose approvals are closed, and when.
     pub(super) async fn write(
         &self,
         conn: &Connection,
-        tenant: &TenantId,
-        queues: bool,
+        statements: &[Statement; 10],
+        tenant: &str,
+        (queues, closes): (bool, Option<&Closes>),
     ) -> Result<(), Error> {
         let [
             create,
@@ -201,41 +224,32 @@ impl Rows {
             outbox,
             answers,
             queue,
-        ] = conn
-            .prepare([
-                CREATE,
-                STAND,
-                JOURNAL,
-                PAYLOADS,
-                HEARD,
-                evidence::INSERT,
-                OUTBOX,
-                IDEMPOTENCY,
-                QUEUE,
-            ])
-            .await?;
-        let tenant = tenant.as_str();
+            close,
+        ] = statements;
         fault::hit("append.journal");
         tokio::try_join!(
-            self.created.write(conn, &create, tenant),
-            self.standing.write(conn, &stand, tenant),
-            self.journal
-                .write(conn, &journal, (tenant, self.written_at)),
-            self.payloads.write(conn, &payloads, tenant),
+            self.created.write(conn, create, tenant),
+            self.standing.write(conn, stand, tenant),
+            self.journal.write(conn, journal, (tenant, self.written_at)),
+            self.payloads.write(conn, payloads, tenant),
             when(!self.heard.0.is_empty(), async {
-                conn.execute(&heard, [&self.heard.0, &self.heard.1]).await
+                conn.execute(heard, [&self.heard.0, &self.heard.1]).await
             }),
-            self.audit.write(conn, &audit, tenant),
+            self.audit.write(conn, audit, tenant),
             when(self.has_notices(), async {
                 let (kinds, bodies) = &self.outbox;
-                conn.execute(&outbox, [&tenant, kinds, bodies, &self.written_at])
+                conn.execute(outbox, [&tenant, kinds, bodies, &self.written_at])
                     .await
             }),
-            self.answers.write(conn, &answers, tenant),
+            self.answers.write(conn, answers, tenant),
             when(queues, async {
                 let goals = self.news.iter().map(|(_, goal, _)| goal.as_str());
                 let goals: Vec<&str> = goals.collect();
-                conn.execute(&queue, [&tenant, &goals]).await
+                conn.execute(queue, [&tenant, &goals]).await
+            }),
+            when(closes.is_some_and(|(goals, _)| !goals.is_empty()), async {
+                let (goals, ends) = closes.unwrap_or(&EMPTY);
+                conn.execute(close, [&tenant, goals, ends]).await
             }),
         )?;
         Ok(())
@@ -257,7 +271,7 @@ impl Created {
     async fn write(
         &self,
         conn: &Connection,
-        statement: &tokio_postgres::Statement,
+        statement: &Statement,
         tenant: &str,
     ) -> Result<u64, Error> {
         when(!self.ids.is_empty(), async {
@@ -277,7 +291,7 @@ impl Standing {
     async fn write(
         &self,
         conn: &Connection,
-        statement: &tokio_postgres::Statement,
+        statement: &Statement,
         tenant: &str,
     ) -> Result<u64, Error> {
         let written = conn.execute(
@@ -307,7 +321,7 @@ impl Journal {
     async fn write(
         &self,
         conn: &Connection,
-        statement: &tokio_postgres::Statement,
+        statement: &Statement,
         (tenant, written_at): (&str, i64),
     ) -> Result<u64, Error> {
         conn.execute(
@@ -330,7 +344,7 @@ impl Payloads {
     async fn write(
         &self,
         conn: &Connection,
-        statement: &tokio_postgres::Statement,
+        statement: &Statement,
         tenant: &str,
     ) -> Result<u64, Error> {
         when(!self.goals.is_empty(), async {
@@ -348,7 +362,7 @@ impl Answers {
     async fn write(
         &self,
         conn: &Connection,
-        statement: &tokio_postgres::Statement,
+        statement: &Statement,
         tenant: &str,
     ) -> Result<u64, Error> {
         when(!self.goals.is_empty(), async {
