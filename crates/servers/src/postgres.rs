@@ -1,5 +1,7 @@
 //! PostgreSQL, of the distribution.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +33,14 @@ impl Postgres {
     /// # Errors
     /// [`Error`] where it cannot be had.
     pub fn start() -> Result<Self, Error> {
+        Self::start_with(&[], &[])
+    }
+
+    /// Starts a server with settings such as `ssl=on`, and with files in its data directory such as `pg_hba.conf`.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be had.
+    pub fn start_with(settings: &[&str], files: &[(&str, &str)]) -> Result<Self, Error> {
         let programs = programs()?;
         let user = User::instead_of_root(OWNER)?;
         let dir = folder("postgres", user)?;
@@ -47,14 +57,17 @@ impl Postgres {
             "UTF8",
         ]);
         run(initdb.arg("--locale=C.UTF-8").arg("-D").arg(&data))?;
+        for (name, content) in files {
+            own_file(&data.join(name), content, user)?;
+        }
         let (program, data) = (programs.join("postgres"), data.display().to_string());
         let (program, port_text, sockets) = (
             program.display().to_string(),
             port.to_string(),
             dir.display().to_string(),
         );
-        let server = [
-            &program,
+        let mut server = vec![
+            program.as_str(),
             "-D",
             &data,
             "-p",
@@ -70,6 +83,7 @@ impl Postgres {
             "-c",
             "max_wal_size=256MB",
         ];
+        server.extend(settings.iter().flat_map(|setting| ["-c", setting]));
         let process = start("postgres", (&dir, port), user, &server)?;
         let server = Self {
             process,
@@ -77,16 +91,38 @@ impl Postgres {
             port,
             databases: AtomicU64::new(0),
         };
-        // It accepts connections a moment before it answers them.
+        server.wait()?;
+        Ok(server)
+    }
+
+    /// Waits until it answers: it accepts connections a moment before, and is not ready while it recovers.
+    fn wait(&self) -> Result<(), Error> {
         let mut tries = 0;
-        while let Err(error) = server.sql(OWNER, "SELECT 1") {
+        while let Err(error) = self.sql(OWNER, "SELECT 1") {
             tries += 1;
             if tries == READY_TRIES {
                 return Err(error);
             }
             std::thread::sleep(TRY_EVERY);
         }
-        Ok(server)
+        Ok(())
+    }
+
+    /// Kills it, with all its processes at once, as a machine that loses its power does. Blocks until they are gone.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it does not run.
+    pub fn kill(&self) -> Result<(), Error> {
+        self.process.kill(self.pid()?)
+    }
+
+    /// Starts it again after [`Postgres::kill`], on the same data and port.
+    ///
+    /// # Errors
+    /// [`Error`] where it does not come back.
+    pub fn start_again(&self) -> Result<(), Error> {
+        self.process.start_again()?;
+        self.wait()
     }
 
     /// The server that all tests of this process share.
@@ -167,6 +203,16 @@ impl Postgres {
         let text = std::fs::read_to_string(file)?;
         let pid = text.lines().next().and_then(|line| line.parse().ok());
         pid.ok_or_else(|| std::io::Error::other("its number cannot be read").into())
+    }
+}
+
+/// Makes a file that only the server's user can read.
+fn own_file(path: &Path, content: &str, user: Option<User>) -> Result<(), Error> {
+    std::fs::write(path, content)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    match user {
+        Some(user) => user.own(path),
+        None => Ok(()),
     }
 }
 

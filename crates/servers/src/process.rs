@@ -1,4 +1,6 @@
 //! A server's process, and the shell that ends it and removes its data when whoever started it is gone.
+//!
+//! Only processes that it started itself, and theirs, are ever killed.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -8,19 +10,29 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+
 /// How long a server may take until it accepts connections: many times what it takes on a slow machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is tried.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
 /// Ends the server when it is told to, or when the server ends, and removes the folder. The server is told by SIGINT,
-/// which is the fast way for PostgreSQL and the ordinary one for the others.
+/// which is the fast way for PostgreSQL and the ordinary one for the others. A server that ends while the folder has
+/// the file `down` is started again as soon as that is gone.
 const WATCH: &str = r#"
 dir=$1; shift
-"$@" >"$dir/log" 2>&1 &
-server=$!
-trap 'kill -INT $server 2>/dev/null; wait $server; rm -rf "$dir"; exit 0' TERM INT
-wait $server
+server=
+trap '[ -z "$server" ] || kill -INT $server 2>/dev/null; wait; rm -rf "$dir"; exit 0' TERM INT
+while :; do
+    "$@" >>"$dir/log" 2>&1 &
+    server=$!
+    wait $server 2>/dev/null
+    server=
+    [ -e "$dir/down" ] || break
+    while [ -e "$dir/down" ]; do sleep 0.05; done
+done
 rm -rf "$dir"
 "#;
 
@@ -61,6 +73,8 @@ pub enum Error {
 pub(crate) struct Process {
     /// Its folder.
     pub(crate) dir: PathBuf,
+    program: &'static str,
+    port: u16,
     /// Dropped, it lets the thread end that the shell watches.
     _life: mpsc::Sender<()>,
 }
@@ -89,6 +103,11 @@ impl User {
         Ok(Some(Self { uid, gid }))
     }
 
+    /// Makes a file or folder this user's.
+    pub(crate) fn own(self, path: &Path) -> Result<(), Error> {
+        Ok(chown(path, Some(self.uid), Some(self.gid))?)
+    }
+
     /// A command that runs as this user.
     pub(crate) fn command(user: Option<Self>, program: &Path) -> Command {
         match user {
@@ -112,7 +131,7 @@ pub(crate) fn folder(program: &str, user: Option<User>) -> Result<PathBuf, Error
         .keep();
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700))?;
     if let Some(user) = user {
-        chown(&dir, Some(user.uid), Some(user.gid))?;
+        user.own(&dir)?;
     }
     Ok(dir)
 }
@@ -162,16 +181,96 @@ pub(crate) fn start(
         .name(program.to_owned())
         .spawn(spawn)?;
     tell.recv().map_err(io::Error::other)??;
-    let begun = Instant::now();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        if begun.elapsed() > READY_TIMEOUT || !dir.exists() {
-            let log = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
-            return Err(Error::NotReady { program, log });
-        }
-        std::thread::sleep(TRY_EVERY);
-    }
-    Ok(Process {
+    let process = Process {
         dir: dir.to_owned(),
+        program,
+        port,
         _life: life,
-    })
+    };
+    process.wait()?;
+    Ok(process)
+}
+
+impl Process {
+    /// Kills the server, and all processes that it started, as a machine that loses its power does.
+    pub(crate) fn kill(&self, server: u32) -> Result<(), Error> {
+        std::fs::write(self.dir.join("down"), "")?;
+        // Stopped, it starts no other in place of those that are killed.
+        signal(server, Signal::STOP)?;
+        let mut killed = children(server)?;
+        for child in &killed {
+            signal(*child, Signal::KILL)?;
+        }
+        signal(server, Signal::KILL)?;
+        killed.push(server);
+        let begun = Instant::now();
+        while killed.iter().any(|process| runs(*process)) {
+            if begun.elapsed() > READY_TIMEOUT {
+                let reason = "it cannot be killed".to_owned();
+                return Err(self.not_ready(reason));
+            }
+            std::thread::sleep(TRY_EVERY);
+        }
+        Ok(())
+    }
+
+    /// Starts a server that was killed once more, with what it left on the disk.
+    pub(crate) fn start_again(&self) -> Result<(), Error> {
+        std::fs::remove_file(self.dir.join("down"))?;
+        self.wait()
+    }
+
+    /// Waits until it accepts connections.
+    fn wait(&self) -> Result<(), Error> {
+        let begun = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            if begun.elapsed() > READY_TIMEOUT || !self.dir.exists() {
+                let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+                return Err(self.not_ready(log));
+            }
+            std::thread::sleep(TRY_EVERY);
+        }
+        Ok(())
+    }
+
+    fn not_ready(&self, log: String) -> Error {
+        let program = self.program;
+        Error::NotReady { program, log }
+    }
+}
+
+fn signal(process: u32, signal: Signal) -> Result<(), Error> {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| io::Error::other("no process has this number"))?;
+    match kill_process(pid, signal) {
+        // It has ended by itself.
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(io::Error::from(error).into()),
+    }
+}
+
+/// The state of a process, and the process that started it; `None`: it is gone.
+fn status(process: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+fn children(of: u32) -> Result<Vec<u32>, Error> {
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let process = name.to_str().and_then(|name| name.parse().ok());
+        children.extend(
+            process.filter(|process| status(*process).is_some_and(|(_, parent)| parent == of)),
+        );
+    }
+    Ok(children)
+}
+
+/// Whether it has not ended; what nobody has asked after yet has.
+fn runs(process: u32) -> bool {
+    status(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
