@@ -235,6 +235,7 @@ impl From<tokio_postgres::Error> for Error {
                 SqlState::ADMIN_SHUTDOWN
                 | SqlState::CRASH_SHUTDOWN
                 | SqlState::CANNOT_CONNECT_NOW
+                | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
                 | SqlState::TOO_MANY_CONNECTIONS => Self::Unreachable(refused.message().to_owned()),
                 _ => Self::Postgres(error),
             },

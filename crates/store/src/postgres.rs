@@ -31,8 +31,8 @@ mod toolsets;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use domain::digest::Digest;
 
 use tokio_postgres::Row;
@@ -42,7 +42,7 @@ use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::shared::Shared;
 use crate::{fault, keys};
-use connection::{As, Connection};
+use connection::{As, Connection, Pool};
 use group::Groups;
 use lead::Holder;
 use tenants::Tenant;
@@ -52,6 +52,8 @@ pub use evidence::verify::{verifier_key_postgres, verify_postgres};
 
 /// Connections of one process unless the caller says otherwise: a few for each of two processors.
 const CONNECTIONS: usize = 10;
+/// What the server may take unless the caller says otherwise: hundreds of times what a group takes on a slow disk.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The port of Postgres where a URL names none.
 const PORT: u16 = 5432;
@@ -69,6 +71,9 @@ pub struct PostgresConfig {
     pub ca: Option<PathBuf>,
     /// Connections at once.
     pub connections: usize,
+    /// How long the server may take for one answer, what it waits for of other processes included; a process that says
+    /// nothing within a transaction for half as long loses it, so that its locks never outlive it.
+    pub timeout: Duration,
 }
 
 impl PostgresConfig {
@@ -79,6 +84,7 @@ impl PostgresConfig {
             url: url.into(),
             ca: None,
             connections: CONNECTIONS,
+            timeout: TIMEOUT,
         }
     }
 
@@ -144,7 +150,10 @@ impl Postgres {
                 toolsets: Mutex::default(),
             }),
         };
-        evidence::checkpoint::check_files(&store.inner.pool, &config.dir).await?;
+        let unheld = evidence::checkpoint::unheld(&store.inner.pool, &config.dir).await?;
+        if let Some(damage) = unheld.into_iter().next() {
+            return Err(damage.into());
+        }
         poll::start(&store);
         Ok(store)
     }
@@ -197,9 +206,9 @@ impl Postgres {
         if let Some(tenant) = tenants::lock(conn, chain, before).await? {
             return Ok(tenant);
         }
-        conn.batch("ROLLBACK").await?;
-        conn.ended();
-        tenants::create(self.connection().await?, chain).await?;
+        // With the connection that is held: all of them could be held by those who need another.
+        conn.roll_back().await?;
+        tenants::create(conn, chain).await?;
         let locked = tenants::lock(conn, chain, before).await?;
         Ok(locked.ok_or_else(|| Damage::row("tenants", chain, "it is missing"))?)
     }

@@ -64,8 +64,7 @@ impl Postgres {
             Some(seen) => seen,
             None => {
                 conn.roll_back().await?;
-                tenants::create(self.connection().await?, &chain).await?;
-                conn = self.connection().await?;
+                tenants::create(&mut conn, &chain).await?;
                 let seen = see(&mut conn, &chain, &group).await?;
                 seen.ok_or_else(|| Damage::row("tenants", &chain, "it is missing"))?
             }

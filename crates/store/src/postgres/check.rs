@@ -6,6 +6,7 @@ use tokio_postgres::types::ToSql;
 
 use super::approvals::Standing;
 use super::connection::{As, Connection, pool};
+use super::evidence::checkpoint::unheld;
 use super::evidence::verify::verify;
 use super::goals::{self, Record};
 use super::{PostgresConfig, approvals, controls, inbox, installation, journal, read_one, schema};
@@ -23,6 +24,22 @@ const GOALS: &str = "SELECT id, tenant, goal FROM omnihub.goals WHERE id > $1 OR
 const OWNERLESS: &str = "SELECT goal, min(first_sequence) FROM omnihub.journal
     WHERE tenant = $1 AND NOT EXISTS (SELECT 1 FROM omnihub.goals WHERE goals.id = journal.goal) GROUP BY goal";
 const COUNT: &str = "SELECT count(*) FROM omnihub.approvals WHERE tenant = $1";
+/// Where a tenant's row, or the number of one of its rows, is not what the rest says.
+const MISNUMBERED: &str = "WITH own AS (SELECT *, number << 40 AS first FROM omnihub.tenants WHERE tenant = $1)
+    SELECT 'tenants', number, 'it does not end where its goals do' FROM own
+        WHERE last_goal <> coalesce((SELECT max(id) FROM omnihub.goals WHERE tenant = $1), first)
+    UNION ALL SELECT 'tenants', number, 'it ends before its approvals do' FROM own
+        WHERE last_approval < coalesce((SELECT max(id) FROM omnihub.approvals WHERE tenant = $1), first)
+    UNION ALL SELECT 'tenants', number, 'it does not count its open goals' FROM own
+        WHERE open_goals <> (SELECT count(*) FROM omnihub.goals WHERE tenant = $1 AND finished_at IS NULL)
+    UNION ALL SELECT 'checkpoints', first + signed, 'it is missing' FROM own
+        WHERE signed > 0 AND NOT EXISTS (SELECT 1 FROM omnihub.checkpoints WHERE tenant = $1 AND id = first + signed)
+    UNION ALL SELECT name, id, 'it has a number of another tenant' FROM own, (
+        SELECT 'goals' AS name, id FROM omnihub.goals WHERE tenant = $1
+        UNION ALL SELECT 'approvals', id FROM omnihub.approvals WHERE tenant = $1
+        UNION ALL SELECT 'audit', id FROM omnihub.audit WHERE tenant = $1
+        UNION ALL SELECT 'checkpoints', id FROM omnihub.checkpoints WHERE tenant = $1) AS rows
+        WHERE id >> 40 <> number";
 
 /// Reads everything in a database and names each damage; servers may be running. Takes long on a large one.
 ///
@@ -32,7 +49,7 @@ pub async fn check_postgres(config: &PostgresConfig) -> Result<Vec<Damage>, Erro
     let pool = pool(config)?;
     schema::check(&pool).await?;
     let mut damages = Vec::new();
-    let installation = installation::open(&pool, &config.dir).await?;
+    let installation = installation::held(&pool, &config.dir).await?;
     let gate = controls::read_gate(&pool).await?;
     let shared = Shared::new(&config.dir, installation, gate);
     let (mut after, mut asked) = (-1_i64, std::collections::BTreeMap::new());
@@ -55,7 +72,16 @@ pub async fn check_postgres(config: &PostgresConfig) -> Result<Vec<Damage>, Erro
         }
     }
     let is_whole = damages.is_empty();
-    for verified in verify(&pool, config, &VerifyOptions::default()).await? {
+    damages.extend(unheld(&pool, &config.dir).await?);
+    let verified = match verify(&pool, config, &VerifyOptions::default()).await {
+        Ok(verified) => verified,
+        Err(Error::Damaged(damage)) => {
+            damages.push(damage);
+            return Ok(damages);
+        }
+        Err(error) => return Err(error),
+    };
+    for verified in verified {
         let chain = verified.chain;
         if let Err(unproven) = verified.result {
             damages.push(Damage::row(
@@ -68,6 +94,11 @@ pub async fn check_postgres(config: &PostgresConfig) -> Result<Vec<Damage>, Erro
             let (goal, first): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
             let reason = format!("its goal {goal} is missing");
             damages.push(journal_damage(goal, first, reason));
+        }
+        for row in read_one(&pool, As::Chain(&chain), MISNUMBERED, [&chain.as_str()]).await? {
+            let (table, id, reason): (&str, i64, &str) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            damages.push(Damage::row(table, id, reason));
         }
         if let Chain::Tenant(tenant) = &chain
             && is_whole

@@ -4,12 +4,15 @@
 //! connection, so that a pooler may stand between. Statements are prepared first, so that those that are awaited together
 //! are sent at once and in order.
 
+use std::future::pending;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, RecyclingMethod, Runtime};
 use futures_util::future::try_join_all;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -21,33 +24,58 @@ use super::PostgresConfig;
 use crate::chain::Chain;
 use crate::error::Error;
 
-/// How long a connection may take to be made, and whoever needs one waits for it.
+/// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Takes the role for this transaction, and makes sure that its COMMIT waits for the disk.
+/// Probes of a connection that says nothing: their interval, and how many may stay without an answer.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_TRIES: u32 = 4;
+
+/// Takes the role for this transaction, and makes sure that its COMMIT waits for the disk and its locks not for a process
+/// that is gone.
 const BEGIN: &str = "SELECT set_config('role', $1, true), set_config('omnihub.tenant', $2, true),
-    set_config('synchronous_commit', 'on', true), current_setting('fsync')";
+    set_config('synchronous_commit', 'on', true), set_config('idle_in_transaction_session_timeout', $3, true),
+    current_setting('fsync')";
+/// Whether the server syncs at all.
+const FSYNC: &str = "SELECT current_setting('fsync')";
+
+/// A pool of connections.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    pool: deadpool_postgres::Pool,
+    /// How long the server may take for one answer.
+    timeout: Duration,
+}
 
 /// Makes the pool; nothing is connected yet.
 pub(super) fn pool(config: &PostgresConfig) -> Result<Pool, Error> {
     let mut postgres = parse(&config.url)?;
     postgres.connect_timeout(CONNECT_TIMEOUT);
-    postgres.keepalives_idle(Duration::from_secs(10));
+    postgres.keepalives_idle(KEEPALIVE);
+    postgres.keepalives_interval(KEEPALIVE);
+    postgres.keepalives_retries(KEEPALIVE_TRIES);
+    postgres.tcp_user_timeout(KEEPALIVE * KEEPALIVE_TRIES);
     postgres.application_name("omnihub");
     let manager = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
     let manager = match postgres.get_ssl_mode() {
         SslMode::Disable => Manager::from_config(postgres, NoTls, manager),
-        _ => Manager::from_config(postgres, tls(config)?, manager),
+        _ => {
+            // `prefer` would go on in clear with whoever says that it knows no encryption.
+            postgres.ssl_mode(SslMode::Require);
+            Manager::from_config(postgres, tls(config)?, manager)
+        }
     };
-    Pool::builder(manager)
+    let pool = deadpool_postgres::Pool::builder(manager)
         .max_size(config.connections)
         .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(CONNECT_TIMEOUT))
-        .create_timeout(Some(CONNECT_TIMEOUT))
+        .wait_timeout(Some(config.timeout))
+        .create_timeout(Some(CONNECT_TIMEOUT.min(config.timeout)))
         .build()
-        .map_err(|error| Error::Unreachable(error.to_string()))
+        .map_err(|error| Error::Unreachable(error.to_string()))?;
+    let timeout = config.timeout;
+    Ok(Pool { pool, timeout })
 }
 
 /// Reads a URL; what is wrong with it is said without it, since it may hold a password.
@@ -94,6 +122,18 @@ fn tls(config: &PostgresConfig) -> Result<MakeRustlsConnect, Error> {
     Ok(MakeRustlsConnect::new(client))
 }
 
+fn syncs(rows: &[Row], column: usize) -> Result<(), Error> {
+    let setting = rows.first().map(|row| row.try_get(column)).transpose()?;
+    match setting {
+        Some("on") => Ok(()),
+        found => Err(Error::Setting {
+            name: "fsync",
+            found: found.unwrap_or_default().to_owned(),
+            expected: "on",
+        }),
+    }
+}
+
 /// In whose name a transaction works.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum As<'a> {
@@ -107,22 +147,48 @@ pub(super) enum As<'a> {
 pub(super) struct Connection {
     /// `None`: it was given back, or given up.
     client: Option<Object>,
-    /// Whether a transaction may be open.
-    open: bool,
+    /// Whether a transaction may be open, or an answer outstanding.
+    open: AtomicBool,
+    timeout: Duration,
 }
 
 impl Connection {
     /// Takes a connection out of the pool.
     pub(super) async fn take(pool: &Pool) -> Result<Self, Error> {
-        let client = pool.get().await.map_err(Error::from)?;
+        let client = pool.pool.get().await.map_err(Error::from)?;
         Ok(Self {
             client: Some(client),
-            open: false,
+            open: AtomicBool::new(false),
+            timeout: pool.timeout,
         })
     }
 
     fn client(&self) -> Result<&Object, Error> {
         self.client.as_ref().ok_or(Error::Closed)
+    }
+
+    /// Waits for an answer, and not for ever: of a server that is cut off nothing may ever come.
+    ///
+    /// Of statements that are awaited together the first that fails says why. Those after it, which may be polled before
+    /// it, would only say that the transaction is aborted, and leave the word to it.
+    async fn answer<T>(
+        &self,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        let answer = async {
+            match answer.await {
+                Err(error) if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => {
+                    pending().await
+                }
+                answer => answer,
+            }
+        };
+        let Ok(answer) = tokio::time::timeout(self.timeout, answer).await else {
+            self.open.store(true, Ordering::Relaxed);
+            let reason = format!("no answer within {} s", self.timeout.as_secs_f32());
+            return Err(Error::Unreachable(reason));
+        };
+        Ok(answer?)
     }
 
     /// Prepares statements, each once in a connection's life.
@@ -132,14 +198,15 @@ impl Connection {
     ) -> Result<[Statement; N], Error> {
         let client = self.client()?;
         let prepared = statements.map(|sql| client.prepare_cached(sql));
-        let prepared: Vec<Statement> = try_join_all(prepared).await?;
+        let prepared = self.answer(try_join_all(prepared)).await?;
         prepared.try_into().map_err(|_| Error::Closed)
     }
 
     /// Begins a transaction in somebody's name; awaited together with what follows, it costs no round trip. Each of its
     /// statements sees what was committed when that statement began.
     pub(super) async fn begin(&self, setup: &Statement, of: As<'_>) -> Result<(), Error> {
-        self.begin_as(setup, of, "BEGIN").await
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+        self.begin_as(setup, of, begin).await
     }
 
     /// Begins a transaction that only reads, all of it of one moment.
@@ -153,20 +220,19 @@ impl Connection {
             As::Chain(chain) => ("omnihub_app", chain.as_str()),
             As::Driver => ("omnihub_driver", ""),
         };
-        let client = self.client()?;
-        let values: [&(dyn ToSql + Sync); 2] = [&role, &tenant];
-        let (_, row) = tokio::try_join!(
-            client.batch_execute(begin),
-            client.query_one(setup, &values)
+        // Half of it, so that who waits for a lock of a process that is gone has it before they give up.
+        let idle = (self.timeout / 2).as_millis().to_string();
+        let (_, rows) = tokio::try_join!(
+            self.batch(begin),
+            self.query(setup, [&role, &tenant, &idle])
         )?;
-        match row.try_get(3)? {
-            "on" => Ok(()),
-            found => Err(Error::Setting {
-                name: "fsync",
-                found: found.to_owned(),
-                expected: "on",
-            }),
-        }
+        syncs(&rows, 4)
+    }
+
+    /// Makes sure that what the server says is written is on its disk.
+    pub(super) async fn check_syncs(&self) -> Result<(), Error> {
+        let [fsync] = self.prepare([FSYNC]).await?;
+        syncs(&self.query(&fsync, []).await?, 0)
     }
 
     /// Commits what was only read, or what is written already.
@@ -179,7 +245,7 @@ impl Connection {
     /// The statement that [`Connection::begin`] takes, after noting that a transaction is about to be open.
     pub(super) async fn transaction(&mut self) -> Result<Statement, Error> {
         let [setup] = self.prepare([BEGIN]).await?;
-        self.open = true;
+        *self.open.get_mut() = true;
         Ok(setup)
     }
 
@@ -189,7 +255,8 @@ impl Connection {
         statement: &Statement,
         values: [&(dyn ToSql + Sync); N],
     ) -> Result<Vec<Row>, Error> {
-        Ok(self.client()?.query(statement, &values).await?)
+        let client = self.client()?;
+        self.answer(client.query(statement, &values)).await
     }
 
     /// Runs a prepared statement; returns the number of rows that it wrote.
@@ -198,7 +265,8 @@ impl Connection {
         statement: &Statement,
         values: [&(dyn ToSql + Sync); N],
     ) -> Result<u64, Error> {
-        Ok(self.client()?.execute(statement, &values).await?)
+        let client = self.client()?;
+        self.answer(client.execute(statement, &values)).await
     }
 
     /// The same with as many values as there are.
@@ -207,21 +275,27 @@ impl Connection {
         statement: &Statement,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
-        Ok(self.client()?.execute(statement, values).await?)
+        let client = self.client()?;
+        self.answer(client.execute(statement, values)).await
     }
 
     /// Runs statements without values.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Error> {
+        self.answer(self.client()?.batch_execute(sql)).await
+    }
+
+    /// The same for what takes as long as it takes, such as a migration, or waiting for another process' one.
+    pub(super) async fn long_batch(&self, sql: &str) -> Result<(), Error> {
         Ok(self.client()?.batch_execute(sql).await?)
     }
 
     /// Notes that the transaction is over.
     pub(super) fn ended(&mut self) {
-        self.open = false;
+        *self.open.get_mut() = false;
     }
 
     /// Gives the transaction up.
-    pub(super) async fn roll_back(mut self) -> Result<(), Error> {
+    pub(super) async fn roll_back(&mut self) -> Result<(), Error> {
         self.batch("ROLLBACK").await?;
         self.ended();
         Ok(())
@@ -231,7 +305,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         // What may still be in a transaction is not used again; the server rolls back when the connection closes.
-        if self.open
+        if *self.open.get_mut()
             && let Some(client) = self.client.take()
         {
             drop(Object::take(client));

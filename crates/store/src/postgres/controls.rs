@@ -3,12 +3,11 @@
 //! Whoever admits an effect holds a lock on the controls, shared with all who do, until its COMMIT; whoever changes them
 //! waits for those and keeps others out meanwhile. So an effect is admitted under the newest controls or not at all.
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::connection::{As, Connection};
+use super::connection::{As, Connection, Pool};
 use super::{Postgres, evidence};
 use crate::chain::Chain;
 use crate::controls::{Columns, SetControl, mode_name, scope_name};
@@ -27,6 +26,9 @@ const CHANGED: &str = "UPDATE omnihub.gate SET generation = generation + 1";
 const READ: &str = "SELECT id, tenant, scope, target, mode, reason, set_by, since, until
     FROM omnihub.emergency_controls ORDER BY id";
 const NAME: &str = "SELECT set_config('omnihub.tenant', $1, true)";
+/// Becomes whoever sees every tenant's controls, for one statement.
+const AS_DRIVER: &str = "SELECT set_config('role', 'omnihub_driver', true)";
+const AS_APP: &str = "SELECT set_config('role', 'omnihub_app', true)";
 const END: &str = "UPDATE omnihub.emergency_controls SET until = $2 WHERE id = $1";
 const BEGIN: &str =
     "INSERT INTO omnihub.emergency_controls VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)";
@@ -37,13 +39,12 @@ impl Postgres {
         change: SetControl,
         prepared: Prepared,
     ) -> Result<Gate, Error> {
-        // The rows of others are read beside the transaction: its role sees its own tenant's alone.
         let mut conn = self.connection().await?;
         let chain = change.chain.clone();
         let mut tenant = self.lock_tenant(&mut conn, &chain, Some(LOCK)).await?;
         let now = Timestamp::now();
         evidence::write(&conn, &chain, (&mut tenant, now), prepared).await?;
-        let stored = read(&self.inner.pool).await?;
+        let stored = read(&conn).await?;
         let owner = match &change.tenant {
             Some(tenant) => Chain::Tenant(tenant.clone()),
             None => Chain::Installation,
@@ -117,8 +118,15 @@ pub(super) async fn read_gate(pool: &Pool) -> Result<Gate, Error> {
     Ok(Gate::new(u64::try_from(generation).unwrap_or(0), controls))
 }
 
-async fn read(pool: &Pool) -> Result<Vec<(i64, Control)>, Error> {
-    Ok(look(pool).await?.1)
+/// Reads every tenant's controls within a transaction that works for one of them.
+async fn read(conn: &Connection) -> Result<Vec<(i64, Control)>, Error> {
+    let [as_driver, read, as_app] = conn.prepare([AS_DRIVER, READ, AS_APP]).await?;
+    let (_, rows, _) = tokio::try_join!(
+        conn.query(&as_driver, []),
+        conn.query(&read, []),
+        conn.query(&as_app, [])
+    )?;
+    rows.iter().map(parse).collect()
 }
 
 async fn look(pool: &Pool) -> Result<(i64, Vec<(i64, Control)>), Error> {

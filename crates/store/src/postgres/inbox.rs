@@ -48,6 +48,21 @@ impl Postgres {
         G: Send + 'static,
         F: FnOnce(&Loaded) -> Result<(), G> + Send + 'static,
     {
+        let (store, tenant, goal) = (self.clone(), tenant.clone(), goal.clone());
+        // In a task of its own, which goes on where nobody waits for the answer any more.
+        let task = async move { store.take_wish((&tenant, &goal), person, guard).await };
+        tokio::spawn(task).await.map_err(|_| Error::Closed)?
+    }
+
+    async fn take_wish<G, F>(
+        &self,
+        (tenant, goal): (&TenantId, &GoalId),
+        person: Person,
+        guard: F,
+    ) -> Result<Posted, PostError<G>>
+    where
+        F: FnOnce(&Loaded) -> Result<(), G>,
+    {
         let chain = Chain::Tenant(tenant.clone());
         let gate = controls::read_gate(&self.inner.pool).await?;
         let mut conn = self.connection().await?;

@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 
 use tokio_postgres::Row;
 
-use super::connection::{As, Connection};
+use super::connection::{As, Connection, Pool};
 use super::read_one;
 use crate::chain::Chain;
-use crate::error::Error;
-use crate::installation::{Installation, Stored};
+use crate::error::{Damage, Error};
+use crate::installation::{Installation, Stored, TABLE};
 
 /// Of processes that found it at once one does.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140515)";
@@ -33,6 +32,8 @@ pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error>
     )?;
     let (stored, epoch) = match (rows.first(), epochs.first()) {
         (Some(row), Some(epoch)) => (stored(row)?, epoch.try_get(0)?),
+        // A store that was founded before is never founded again.
+        (None, Some(epoch)) if epoch.try_get::<_, i64>(0)? > 0 => return Err(missing().into()),
         _ => (found(&conn, dir).await?, 1),
     };
     // The keys are looked at before anything is kept.
@@ -40,6 +41,20 @@ pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error>
     conn.batch("COMMIT").await?;
     conn.ended();
     Ok(installation)
+}
+
+/// Reads the installation with its keys, and changes nothing.
+pub(super) async fn held(pool: &Pool, dir: &Path) -> Result<Installation, Error> {
+    let of = As::Chain(&Chain::Installation);
+    let epochs = read_one(pool, of, EPOCH, []).await?;
+    let epoch = epochs.first().map(|row| row.try_get(0)).transpose()?;
+    let stored = read(pool).await?.ok_or_else(missing)?;
+    stored.with_keys(dir, epoch.unwrap_or(0))
+}
+
+/// The damage of a database without its installation.
+pub(super) fn missing() -> Damage {
+    Damage::row(TABLE, 1, "it is missing")
 }
 
 /// Reads the installation; `None`: the database holds none.

@@ -4,13 +4,12 @@
 
 use std::collections::HashMap;
 
-use deadpool_postgres::Pool;
 use rusqlite::types::Value;
 use tokio_postgres::types::ToSql;
 
-use super::connection::{Connection, pool};
+use super::connection::{Connection, Pool, pool};
 use super::tenants::{SAVE, Tenant};
-use super::{PostgresConfig, installation, schema};
+use super::{PostgresConfig, installation, schema, toolsets};
 use crate::error::{Damage, Error};
 use crate::moving::Moved;
 use crate::sqlite::Sqlite;
@@ -38,7 +37,7 @@ struct Table {
     columns: &'static [(&'static str, Kind)],
 }
 
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 11] = [
     Table {
         name: "epochs",
         source: "SELECT number, number, since, cause FROM epochs WHERE number > ?1 ORDER BY number LIMIT ?2",
@@ -88,11 +87,6 @@ const TABLES: [Table; 12] = [
             ("tenant", OfTenant),
             ("bodies", Bytes),
         ],
-    },
-    Table {
-        name: "toolsets",
-        source: "SELECT id, digest, body FROM toolsets WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[("digest", Bytes), ("body", Bytes)],
     },
     Table {
         name: "inbox",
@@ -207,6 +201,7 @@ BEGIN
         EXECUTE format('ALTER TABLE omnihub.%I FORCE ROW LEVEL SECURITY', name);
     END LOOP;
 END $$";
+const TOOLSETS: &str = "SELECT id, digest, body FROM toolsets WHERE id > ?1 ORDER BY id LIMIT ?2";
 const INSTALLATION: &str =
     "SELECT id, name, created_at, proof, verifier_key FROM installation WHERE id > ?1 LIMIT ?2";
 const TENANT: &str =
@@ -244,7 +239,7 @@ async fn refuse_held(conn: &Connection) -> Result<(), Error> {
 pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Moved, Error> {
     let mut conn = Connection::take(pool).await?;
     conn.transaction().await?;
-    conn.batch(BEGIN).await?;
+    conn.long_batch(BEGIN).await?;
     conn.batch(&FORCE.replace("FORCE", "NO FORCE")).await?;
     refuse_held(&conn).await?;
     let mut moved = Moved {
@@ -273,6 +268,8 @@ pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Moved, Error> {
         let rows = copy_table(&conn, source, table, &tenants).await?;
         moved.rows.push((table.name, rows));
     }
+    let toolsets = copy_toolsets(&conn, source).await?;
+    moved.rows.push(("toolsets", toolsets));
     finish(&conn, source).await?;
     conn.batch(FORCE).await?;
     conn.commit().await?;
@@ -321,6 +318,31 @@ async fn copy_table(
         }
         let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(Column::values).collect();
         copied += conn.execute_all(&insert, &values).await?;
+    }
+}
+
+/// Copies the sets of tools, each with the proof that its row has here.
+async fn copy_toolsets(conn: &Connection, source: &Sqlite) -> Result<u64, Error> {
+    let shared = source.shared();
+    let [store] = conn.prepare([toolsets::STORE]).await?;
+    let (mut after, mut copied) = (i64::MIN, 0);
+    loop {
+        let rows = source.rows(TOOLSETS, after, PIECE_ROWS).await?;
+        if rows.is_empty() {
+            return Ok(copied);
+        }
+        for row in rows {
+            let [Value::Integer(id), Value::Blob(digest), Value::Blob(body)] = row.as_slice()
+            else {
+                return Err(
+                    Damage::row("toolsets", after, "the row after it cannot be read").into(),
+                );
+            };
+            let proof = toolsets::proof(&shared, digest, body);
+            let proof = proof.as_bytes().as_slice();
+            copied += conn.execute(&store, [digest, body, &proof]).await?;
+            after = *id;
+        }
     }
 }
 

@@ -123,7 +123,7 @@ pub(super) async fn lock(
 }
 
 /// Gives a tenant its row, in a transaction of its own.
-pub(super) async fn create(mut conn: Connection, chain: &Chain) -> Result<(), Error> {
+pub(super) async fn create(conn: &mut Connection, chain: &Chain) -> Result<(), Error> {
     let setup = conn.transaction().await?;
     let [create, read] = conn.prepare([CREATE, READ]).await?;
     let name = chain.as_str();

@@ -14,8 +14,9 @@ use crate::fault;
 use crate::shared::Shared;
 use crate::toolsets::{TABLE, encode};
 
-const STORE: &str = "INSERT INTO omnihub.toolsets VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
-const READ: &str = "SELECT body FROM omnihub.toolsets WHERE digest = $1";
+pub(super) const STORE: &str =
+    "INSERT INTO omnihub.toolsets VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
+const READ: &str = "SELECT body, proof FROM omnihub.toolsets WHERE digest = $1";
 
 /// Sets of one process that are remembered to be stored.
 const KNOWN_MAX: usize = 4_096;
@@ -40,8 +41,9 @@ pub(super) async fn store(
         let [statement] = conn.prepare([STORE]).await?;
         fault::hit("append.toolset");
         let body = encode(tools)?;
-        let digest = digest.as_bytes().as_slice();
-        conn.execute(&statement, [&digest, &body]).await?;
+        let proof = proof(&store.inner.shared, digest.as_bytes(), &body);
+        let (digest, proof) = (digest.as_bytes().as_slice(), proof.as_bytes().as_slice());
+        conn.execute(&statement, [&digest, &body, &proof]).await?;
     }
     Ok(())
 }
@@ -74,5 +76,15 @@ pub(super) async fn find(
     let rows = conn.query(&read, [&digest.as_bytes().as_slice()]).await?;
     let row = rows.first();
     let row = row.ok_or_else(|| Damage::row(TABLE, digest, "it is missing"))?;
-    shared.toolsets.take(digest, row.try_get(0)?)
+    let (body, stored): (&[u8], &[u8]) = (row.try_get(0)?, row.try_get(1)?);
+    if proof(shared, digest.as_bytes(), body).as_bytes() != stored {
+        return Err(Damage::row(TABLE, digest, "it is not what was written").into());
+    }
+    shared.toolsets.take(digest, body)
+}
+
+/// The keyed digest of a row. What a set is called is its maker's word alone, and its lanes decide what people are asked.
+pub(super) fn proof(shared: &Shared, digest: &[u8], body: &[u8]) -> Digest {
+    let secret = &shared.installation.secret;
+    secret.digest(&[b"toolset row", digest, body])
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -13,7 +12,7 @@ use crate::error::{Damage, Error};
 use crate::evidence::Prepared;
 use crate::evidence::checkpoint::{self, SignedCheckpoint, file};
 use crate::fault;
-use crate::postgres::connection::As;
+use crate::postgres::connection::{As, Pool};
 use crate::postgres::{Postgres, read_one};
 
 const FIND: &str = "SELECT note FROM omnihub.checkpoints WHERE id = $1";
@@ -68,19 +67,27 @@ fn chain(row: &Row) -> Result<Chain, Error> {
     )
 }
 
-/// Makes sure that the database holds what the files of checkpoints speak of.
-pub(in crate::postgres) async fn check_files(pool: &Pool, dir: &Path) -> Result<(), Error> {
+/// Names the files of checkpoints that speak of what the database does not hold.
+pub(in crate::postgres) async fn unheld(pool: &Pool, dir: &Path) -> Result<Vec<Damage>, Error> {
+    let mut damages = Vec::new();
     for chain in file::chains(dir)? {
         let Some(note) = file::read(dir, &chain)? else {
             continue;
         };
-        let size = file::size(&note).map_err(|reason| file::damage(&chain, reason))?;
+        let size = match file::size(&note) {
+            Ok(size) => size,
+            Err(reason) => {
+                damages.push(file::damage(&chain, reason));
+                continue;
+            }
+        };
         let at = i64::try_from(size).unwrap_or(i64::MAX);
         let values: [&(dyn ToSql + Sync); 2] = [&chain.as_str(), &at];
         let rows = read_one(pool, As::Chain(&chain), AT, values).await?;
         let held = rows.first().map(|row| row.try_get::<_, &str>(0));
-        let held = file::hold(&note, size, held.transpose()?);
-        held.map_err(|reason| file::damage(&chain, reason))?;
+        if let Err(reason) = file::hold(&note, size, held.transpose()?) {
+            damages.push(file::damage(&chain, reason));
+        }
     }
-    Ok(())
+    Ok(damages)
 }

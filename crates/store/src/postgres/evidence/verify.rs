@@ -1,7 +1,6 @@
 //! Verifying the evidence of a database, also while servers write to it.
 
-use audit::{Fault, Report, VerifierKey};
-use deadpool_postgres::Pool;
+use audit::{Fault, Hash, Report, VerifierKey};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -9,13 +8,14 @@ use super::list::OLDEST;
 use super::read;
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
+use crate::evidence::Stored;
 use crate::evidence::checkpoint::file;
 use crate::evidence::verify::{
     CHECKPOINTS_MAX, Held, PIECE_ROWS, Unproven, Verified, VerifyOptions, Walk,
 };
-use crate::installation::Stored;
+use crate::installation::Stored as StoredInstallation;
 use crate::numbers::{Range, serial};
-use crate::postgres::connection::{As, Connection, pool};
+use crate::postgres::connection::{As, Connection, Pool, pool};
 use crate::postgres::tenants::{self, Tenant};
 use crate::postgres::{PostgresConfig, installation, read_one, schema};
 
@@ -109,10 +109,10 @@ fn chain(row: &Row) -> Result<Chain, Error> {
     )
 }
 
-async fn stored(pool: &Pool) -> Result<Stored, Error> {
+async fn stored(pool: &Pool) -> Result<StoredInstallation, Error> {
     schema::check(pool).await?;
     let stored = installation::read(pool).await?;
-    Ok(stored.ok_or_else(|| Damage::row("installation", 1, "it is missing"))?)
+    Ok(stored.ok_or_else(installation::missing)?)
 }
 
 /// Verifies one chain.
@@ -148,12 +148,22 @@ async fn verify_chain(
         Ok(walk) => walk,
         Err(unproven) => return Ok(Err(unproven)),
     };
+    let mut last = None;
     while walk.next < size {
-        if let Err(fault) = piece(pool, held.chain, rows, &mut walk).await? {
+        if let Err(fault) = piece(pool, held.chain, rows, (&mut walk, &mut last)).await? {
             return Ok(Err(Unproven::Fault(fault)));
         }
     }
-    Ok(walk.finish())
+    let finished = walk.finish();
+    // What is sealed next goes on from the row's hashes.
+    if let Ok(report) = &finished
+        && (report.root, last) != (tenant.head.frontier().root(), tenant.head.previous_hash())
+    {
+        let reason = "it does not end as the entries do";
+        let damage = Damage::row("tenants", tenant.number, reason);
+        return Ok(Err(Unproven::Damaged(damage)));
+    }
+    Ok(finished)
 }
 
 /// Feeds some rows to the verifier.
@@ -161,13 +171,15 @@ async fn piece(
     pool: &Pool,
     chain: &Chain,
     rows: Range,
-    walk: &mut Walk<'_>,
+    (walk, last): (&mut Walk<'_>, &mut Option<Hash>),
 ) -> Result<Result<(), Fault>, Error> {
     let (from, to) = (rows.at(walk.next), rows.at(walk.size));
     let values: [&(dyn ToSql + Sync); 4] = [&chain.as_str(), &from, &to, &PIECE_ROWS];
     let found = read_one(pool, As::Chain(chain), OLDEST, values).await?;
     for row in &found {
-        if let Err(fault) = walk.feed(serial(row.try_get(0)?), read(row))? {
+        let stored = read(row);
+        *last = stored.as_ref().ok().and_then(Stored::last_hash);
+        if let Err(fault) = walk.feed(serial(row.try_get(0)?), stored)? {
             return Ok(Err(fault));
         }
     }

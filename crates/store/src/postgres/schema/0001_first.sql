@@ -83,7 +83,9 @@ CREATE TABLE omnihub.payloads (
 -- Tool specifications, which belong to no tenant.
 CREATE TABLE omnihub.toolsets (
     digest bytea PRIMARY KEY,
-    body bytea NOT NULL
+    body bytea NOT NULL,
+    -- Keyed digest of the row.
+    proof bytea NOT NULL
 );
 
 -- What people want of goals and the machine has not read yet.
@@ -229,10 +231,12 @@ BEGIN
     END LOOP;
 END $$;
 
--- A control of the installation is written in the name of its own chain, and seen by every tenant.
+-- A control of the installation is written in the name of its own chain, and seen by every tenant, or by the one that it
+-- names.
 CREATE POLICY seen ON omnihub.emergency_controls FOR SELECT TO omnihub_app
-    USING (tenant IS NULL OR tenant = current_setting('omnihub.tenant', true)
-        OR current_setting('omnihub.tenant', true) = '@installation');
+    USING (current_setting('omnihub.tenant', true) IN (tenant, '@installation')
+        OR tenant IS NULL AND current_setting('omnihub.tenant', true) <> ''
+            AND (scope <> 'tenant' OR target = current_setting('omnihub.tenant', true)));
 CREATE POLICY begun ON omnihub.emergency_controls FOR INSERT TO omnihub_app
     WITH CHECK (coalesce(tenant, '@installation') = current_setting('omnihub.tenant', true));
 CREATE POLICY ended ON omnihub.emergency_controls FOR UPDATE TO omnihub_app
