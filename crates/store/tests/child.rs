@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use audit::{Action, Draft};
 use domain::emergency::{Mode, Scope};
-use store::{Chain, Proof, SetControl, Store, StoreConfig};
+use store::{Chain, PostgresConfig, Proof, SetControl, Store, StoreConfig};
 
 use crate::world::{Driven, asking, chain_of, goal_id, subject, tenant};
 
@@ -21,6 +21,8 @@ pub const ROUNDS: usize = 4;
 pub struct Done {
     pub status: ExitStatus,
     pub lines: Vec<String>,
+    /// What it said beside, where it failed.
+    pub said: String,
 }
 
 /// The command that makes this binary a child.
@@ -57,6 +59,7 @@ pub fn under_strace(options: &[&str], trace: &Path, mode: &str, dir: &Path) -> C
 pub fn run(mode: &str, dir: &Path, environment: &[(&str, &str)]) -> Done {
     let output = command(mode, dir)
         .envs(environment.iter().copied())
+        .stderr(Stdio::piped())
         .output()
         .unwrap();
     let lines = String::from_utf8(output.stdout)
@@ -67,6 +70,7 @@ pub fn run(mode: &str, dir: &Path, environment: &[(&str, &str)]) -> Done {
     Done {
         status: output.status,
         lines,
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 
@@ -90,7 +94,13 @@ fn is_no_test_but_the_process_that_others_end() {
             .map(|pages| pages.parse().unwrap()),
     };
     match mode.as_str() {
-        "work" => runtime.block_on(work(&Store::open(config).unwrap())),
+        "work" => runtime.block_on(async {
+            let store = match std::env::var("STORE_URL") {
+                Ok(url) => Store::connect(PostgresConfig::new(dir, url)).await,
+                Err(_) => Store::open(config),
+            };
+            work(&store.unwrap()).await;
+        }),
         "long" => runtime.block_on(long(&Store::open(config).unwrap())),
         "hold" => {
             let _store = Store::open(config).unwrap();
@@ -110,12 +120,14 @@ fn say(line: &str) {
 /// Does everything that a store can be asked to write.
 async fn work(store: &Store) {
     let mut lanes = tokio::task::JoinSet::new();
+    // What this process' goals begin with, where others work for the same tenant.
+    let name = std::env::var("STORE_NAME").unwrap_or_default();
     for lane in 0..LANES {
-        let store = store.clone();
+        let (store, name) = (store.clone(), name.clone());
         lanes.spawn(async move {
             for round in 0..ROUNDS {
-                goal(&store, &format!("{lane}-{round}")).await;
-                beside(&store, &format!("{lane}-{round}")).await;
+                goal(&store, &format!("{name}{lane}-{round}")).await;
+                beside(&store, &format!("{name}{lane}-{round}")).await;
             }
         });
     }

@@ -187,12 +187,14 @@ async fn a_move_that_was_cut_short_is_begun_again() {
     fill(&store).await;
     drop(store);
     // A schema without a store, and something in the way.
-    let beside = place.beside();
+    let beside = Place::of(place.url().to_owned());
     drop(beside.open().await);
     let clear = "TRUNCATE omnihub.installation, omnihub.epochs, omnihub.tenants";
-    place.sql(&format!(
-        "{clear}; INSERT INTO omnihub.epochs VALUES (1, 0, 'in the way')"
-    ));
+    place
+        .sql(&format!(
+            "{clear}; INSERT INTO omnihub.epochs VALUES (1, 0, 'in the way')"
+        ))
+        .await;
     let cut = moves(&place, &config).await.unwrap_err();
     assert!(matches!(cut, Error::Postgres(_)), "{cut}");
     let sealed = Store::open(StoreConfig::new(place.dir())).unwrap_err();
@@ -201,7 +203,7 @@ async fn a_move_that_was_cut_short_is_begun_again() {
         "nobody may drive in between: {sealed}"
     );
 
-    place.sql("DELETE FROM omnihub.epochs");
+    place.sql("DELETE FROM omnihub.epochs").await;
     moves(&place, &config).await.unwrap();
 
     assert_eq!(place.damages().await, []);

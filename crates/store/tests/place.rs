@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use store::{Damage, PostgresConfig, Store, StoreConfig, Verified, VerifyOptions};
+use store::{Damage, Error, PostgresConfig, Store, StoreConfig, Verified, VerifyOptions};
 use tempfile::TempDir;
 
 /// Where a test's store is; opened again it holds what it held.
@@ -20,29 +20,59 @@ impl Place {
     /// `None`: there is no PostgreSQL here, and the test is skipped.
     pub fn postgres() -> Option<Self> {
         let server = servers::or_skip(servers::Postgres::shared())?;
-        Some(Self {
-            url: Some(server.database().unwrap()),
-            ..Self::sqlite()
-        })
+        Some(Self::on(server))
     }
 
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+    /// A place on a server that the test has for itself.
+    pub fn on(server: &servers::Postgres) -> Self {
+        Self::of(server.database().unwrap())
     }
 
-    /// The same database for another process, with keys of its own.
-    pub fn beside(&self) -> Self {
+    /// A place in the database of that URL.
+    pub fn of(url: String) -> Self {
         Self {
-            url: self.url.clone(),
+            url: Some(url),
             ..Self::sqlite()
         }
     }
 
-    /// Runs SQL in the database, as its owner.
-    pub fn sql(&self, sql: &str) {
-        let url = self.url.as_deref().unwrap();
-        let server = servers::Postgres::shared().unwrap();
-        server.sql_at(url, sql).unwrap();
+    /// The place of another process: the same database and the same keys, in a data directory of its own.
+    pub fn beside(&self) -> Self {
+        let other = Self::of(self.url.clone().unwrap());
+        let keys = other.dir().join("keys");
+        std::fs::create_dir(&keys).unwrap();
+        for entry in std::fs::read_dir(self.dir().join("keys")).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, keys.join(path.file_name().unwrap())).unwrap();
+        }
+        other
+    }
+
+    /// The URL of its database, with the role that may do everything.
+    pub fn url(&self) -> &str {
+        self.url.as_deref().unwrap()
+    }
+
+    /// The name of its database.
+    pub fn database(&self) -> &str {
+        let name = self.url().rsplit('/').next().unwrap();
+        name.split('?').next().unwrap()
+    }
+
+    /// How its store is opened in another way.
+    pub fn config_at(&self, url: impl Into<String>) -> PostgresConfig {
+        PostgresConfig::new(self.dir(), url)
+    }
+
+    /// Runs SQL as the server's owner; returns what it answers, a line a row.
+    pub async fn sql(&self, sql: &str) -> Vec<String> {
+        let client = client(self.url()).await;
+        let answer = client.simple_query(sql).await;
+        rows(answer.unwrap_or_else(|error| panic!("{sql}: {error:?}")))
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// How its store is opened; `None`: it is on SQLite.
@@ -96,6 +126,36 @@ impl Place {
             Some(config) => Store::connect(config).await.unwrap(),
         }
     }
+}
+
+/// A connection beside the store's own.
+pub async fn client(url: &str) -> tokio_postgres::Client {
+    let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+    let (client, connection) = connected.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// The rows of an answer, a line each.
+pub fn rows(answer: Vec<tokio_postgres::SimpleQueryMessage>) -> Vec<String> {
+    let line = |message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => {
+            let cells = (0..row.len()).map(|cell| row.get(cell).unwrap_or_default());
+            Some(cells.collect::<Vec<_>>().join("|"))
+        }
+        _ => None,
+    };
+    answer.into_iter().filter_map(line).collect()
+}
+
+/// An error as an operator reads it: with everything that it came from.
+pub fn said(error: &Error) -> String {
+    let (mut said, mut source) = (error.to_string(), std::error::Error::source(error));
+    while let Some(cause) = source {
+        said.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    said
 }
 
 /// Runs each test on either store.

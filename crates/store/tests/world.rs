@@ -14,7 +14,7 @@ use saga::event::{Acceptance, Adoption};
 use saga::input::{Ended, Person, Wish};
 use saga::{Event, Input, Moment, Payload, PinnedTools, Saga};
 use serde_json::{Value, json};
-use store::{Append, GoalRow, NewGoal, OPEN_GOALS_MAX, Store};
+use store::{Append, GoalRow, Loaded, NewGoal, OPEN_GOALS_MAX, Store};
 
 /// The tools of this world: one that just runs, one that asks first and can be undone.
 static TOOLS: LazyLock<Arc<Toolset>> = LazyLock::new(|| {
@@ -109,12 +109,22 @@ impl Driven {
     /// A goal as the store has it.
     pub async fn load(store: &Store, tenant: &TenantId, trace: &str) -> Self {
         let loaded = store.load(tenant, &goal_id(trace)).await.unwrap().unwrap();
+        Self::loaded(store, tenant, trace, loaded)
+    }
+
+    /// A goal that was loaded.
+    pub fn loaded(store: &Store, tenant: &TenantId, trace: &str, loaded: Loaded) -> Self {
         let appended = loaded.saga.sequence();
         Self {
             saga: loaded.saga,
             appended,
             ..Self::new(store, tenant, trace)
         }
+    }
+
+    /// Whether nothing of it was appended yet.
+    pub fn is_new(&self) -> bool {
+        self.appended == 0
     }
 
     /// Accepts the goal with a plan.
