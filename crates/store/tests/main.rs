@@ -34,4 +34,5 @@ mod power;
 mod proxy;
 mod reaching;
 mod sharing;
+mod tampering;
 mod world;
