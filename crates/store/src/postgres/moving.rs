@@ -272,7 +272,8 @@ pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Moved, Error> {
     moved.rows.push(("toolsets", toolsets));
     finish(&conn, source).await?;
     conn.batch(FORCE).await?;
-    conn.commit().await?;
+    conn.long_batch("COMMIT").await?;
+    conn.ended();
     Ok(moved)
 }
 
