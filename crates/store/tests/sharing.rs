@@ -8,7 +8,7 @@ use saga::input::{Person, Wish};
 use store::{Answer, AppendError, Appended, Chain, Error, Gate, RequestKey, SetControl, Store};
 
 use crate::load::{Load, holds, misnumbered, soon};
-use crate::place::Place;
+use crate::place::{Place, client};
 use crate::world::{Driven, chain_of, goal_id, subject, tenant};
 use crate::{child, crash};
 
@@ -183,48 +183,49 @@ async fn a_control_holds_the_very_next_effect_of_every_store() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_admitted_under_old_controls_once_new_ones_are_answered() {
+async fn controls_change_only_when_nothing_is_being_admitted_under_the_old_ones() {
     let Some(place) = Place::postgres() else {
         return;
     };
     let (stores, _other) = two(&place).await;
-    for round in 0..6 {
-        let gate = stores[1].gate().generation();
-        // Many tenants, so that many transactions are under way when the controls change.
-        let admit = |number: usize| {
-            let store = stores[1].clone();
-            async move {
-                for goal in 0..60 {
-                    let trace = format!("{round}-{goal}");
-                    let mut append = new_goal(&store, &format!("of-{number}"), &trace).append();
-                    (append.admits, append.gate) = (true, gate);
-                    match store.append(append).await {
-                        Ok(_) => {}
-                        Err(AppendError::Gate) => return,
-                        Err(error) => panic!("{error:?}"),
-                    }
-                }
-            }
-        };
-        let admitting: Vec<_> = (0..8).map(|number| tokio::spawn(admit(number))).collect();
-        let watched = stores[1].figures().requests + 8;
-        soon("admission", async {
-            while stores[1].figures().requests < watched {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-        set(&stores[0], "acme", Mode::Hold).await.unwrap();
-        let count = "SELECT count(*) FROM omnihub.goals";
-        let at_once = place.sql(count).await;
-        for lane in admitting {
-            soon("refusal", lane).await.unwrap();
+    let admitting = |trace: &str| {
+        let mut append = new_goal(&stores[1], "acme", trace).append();
+        (append.admits, append.gate) = (true, 1);
+        let store = stores[1].clone();
+        tokio::spawn(async move { store.append(append).await })
+    };
+    let in_the_way = client(place.url()).await;
+    let lock = "BEGIN; LOCK TABLE omnihub.journal IN SHARE MODE";
+    in_the_way.batch_execute(lock).await.unwrap();
+    let waits = |what: &str| {
+        let waits = format!(
+            "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND {what}
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        );
+        let place = &place;
+        async move { place.sql(&waits).await == ["t"] }
+    };
+    // Judged, and kept from being written.
+    let admitted = admitting("one");
+    soon("the append", async {
+        while !waits("relation = 'omnihub.journal'::regclass").await {}
+    })
+    .await;
+
+    let store = stores[0].clone();
+    let changed = tokio::spawn(async move { set(&store, "other", Mode::Hold).await });
+
+    soon("the change", async {
+        while !waits("locktype = 'advisory'").await {
+            assert!(!changed.is_finished(), "the controls changed meanwhile");
         }
-        assert_eq!(place.sql(count).await, at_once, "admitted in round {round}");
-        let mut shown = stores[1].watch_gate();
-        let newer = shown.wait_for(|shown| shown.generation() > gate);
-        soon("the newer gate", newer).await.unwrap();
-    }
+    })
+    .await;
+    in_the_way.batch_execute("COMMIT").await.unwrap();
+    soon("the event", admitted).await.unwrap().unwrap();
+    soon("the control", changed).await.unwrap().unwrap();
+    let refused = admitting("two").await.unwrap();
+    assert!(matches!(refused, Err(AppendError::Gate)), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

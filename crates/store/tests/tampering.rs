@@ -116,6 +116,8 @@ fn cases() -> Vec<(String, &'static str)> {
         // Checkpoints.
         (format!("DELETE FROM omnihub.checkpoints WHERE {own}"), "checkpoint"),
         (format!("DELETE FROM omnihub.checkpoints WHERE id = (SELECT max(id) FROM omnihub.checkpoints WHERE {own})"), "checkpoint"),
+        (format!("DELETE FROM omnihub.checkpoints WHERE id = (SELECT max(id) FROM omnihub.checkpoints WHERE {own});
+            UPDATE omnihub.tenants SET signed = (SELECT max(id) FROM omnihub.checkpoints WHERE {own}) - {ACME} WHERE {own}"), "checkpoints/acme.checkpoint: "),
         (format!("UPDATE omnihub.checkpoints SET note = replace(note, 'omnihub', 'omnihubs') WHERE {own}"), "checkpoint"),
         (format!("UPDATE omnihub.tenants SET size = 0, signed = 0, previous = NULL, frontier = NULL WHERE {own};
             DELETE FROM omnihub.audit WHERE {own}; DELETE FROM omnihub.checkpoints WHERE {own}"), "acme: index 0: missing"),
