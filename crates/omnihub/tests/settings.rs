@@ -78,16 +78,17 @@ fn no_token_is_minted_where_no_server_has_been() {
 }
 
 #[test]
-fn variables_that_this_version_cannot_honour_are_told_at_the_start() {
+fn variables_that_cannot_be_honoured_are_told_at_the_start() {
     let world = World::new("");
     // A start that is not refused as it should be ends all the same.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let serve = ["serve", "--port", &port];
-    let state = world.run_with(("DATABASE_URL", "postgres://db/omnihub"), &serve);
+    let state = world.run_with(("DATABASE_URL", "postgres://127.0.0.1:1/omnihub"), &serve);
     assert_snapshot!(state.shown(), @r"
     exit 1
-    error: env DATABASE_URL: this version keeps its state in SQLite only, in the data directory (OMNIHUB_DATA_DIR); take the variable away
+    error: the store in postgres 127.0.0.1:1/omnihub cannot be opened
+      because: the database server cannot be reached: Connection refused (os error 111)
     ");
     assert!(!world.path("omnihub-data").exists());
     let engine = world.run_with(("OMNIHUB_ENGINE", "temporal"), &serve);

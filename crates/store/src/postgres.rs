@@ -132,12 +132,12 @@ struct Inner {
 impl Postgres {
     /// Opens a store, or founds it.
     pub(crate) async fn connect(config: PostgresConfig) -> Result<Self, Error> {
+        let pool = connection::pool(&config)?;
+        schema::migrate(&pool).await?;
         keys::create_dir(&config.dir)?;
         for folder in ["keys", "checkpoints"] {
             keys::create_private_dir(&config.dir.join(folder))?;
         }
-        let pool = connection::pool(&config)?;
-        schema::migrate(&pool).await?;
         let installation = installation::open(&pool, &config.dir).await?;
         let gate = controls::read_gate(&pool).await?;
         let shared = Arc::new(Shared::new(&config.dir, installation, gate));
