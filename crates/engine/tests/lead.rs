@@ -88,9 +88,12 @@ async fn what_a_deposed_leader_has_in_flight_is_neither_repeated_nor_lost() {
         .until_engine(|world| world.tools.called() == ["a"])
         .await;
 
-    leader
-        .place
-        .sql("UPDATE omnihub.leader SET holder = 'nobody', until = '-infinity'");
+    // The lead is the other's from now on, as if it had taken it: both would try for one that is free.
+    leader.place.sql(&format!(
+        "UPDATE omnihub.leader SET holder = '{}', epoch = epoch + 1, until = now() + interval '6 s',
+            since = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+        other.place.holder()
+    ));
     other.until_engine(|world| world.engine.leads()).await;
     leader.until_engine(|world| !world.engine.leads()).await;
     // The other has looked at the goal, and left it to whoever may still be at it.

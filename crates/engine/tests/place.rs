@@ -38,6 +38,11 @@ impl Place {
         }
     }
 
+    /// The name under which a process of this place leads.
+    pub(crate) fn holder(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("holder")).unwrap()
+    }
+
     /// Runs SQL in the database, as its owner.
     pub(crate) fn sql(&self, sql: &str) {
         let url = self.url.as_deref().unwrap();
