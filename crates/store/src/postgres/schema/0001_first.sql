@@ -1,6 +1,9 @@
 -- Facts at rest, in the schema `omnihub`. Rows of tenants are numbered as in SQLite: `tenant number << 40 | serial`.
 -- Times are microseconds since 1970.
 --
+-- No index but that of `tenants` begins with the tenant: before the first statistics the planner takes a tenant for a
+-- handful of rows, and would read all of them wherever it could find them by an index.
+--
 -- Every row of a tenant names it, and the roles of the application see only what row-level security lets them see:
 -- `omnihub_app` the tenant that its transaction names in `omnihub.tenant`, `omnihub_driver` the ids that the queues are
 -- made of. Neither may change the journal, the evidence or the checkpoints once written.
@@ -53,9 +56,9 @@ CREATE TABLE omnihub.goals (
     wake_at bigint,
     sequence bigint NOT NULL,
     erased_at bigint,
-    UNIQUE (tenant, goal)
+    UNIQUE (goal, tenant)
 ) WITH (fillfactor = 70);
-CREATE INDEX goals_by_owner ON omnihub.goals (tenant, owner, id);
+CREATE INDEX goals_by_owner ON omnihub.goals (owner, tenant, id);
 CREATE INDEX goals_open ON omnihub.goals (id) WHERE finished_at IS NULL;
 
 -- The truth, append-only: one row holds the events of one append.
@@ -113,7 +116,7 @@ CREATE TABLE omnihub.approvals (
     status text NOT NULL,
     decided_by text,
     decided_at bigint,
-    UNIQUE (tenant, approval)
+    UNIQUE (approval, tenant)
 );
 CREATE INDEX approvals_pending ON omnihub.approvals (goal) WHERE status = 'pending';
 
@@ -126,7 +129,7 @@ CREATE TABLE omnihub.idempotency (
     digest bytea NOT NULL,
     answer bytea NOT NULL,
     goal bigint NOT NULL,
-    PRIMARY KEY (tenant, principal, route, name)
+    PRIMARY KEY (name, principal, route, tenant)
 );
 
 -- Emergency controls with their history: `until` is NULL while one is active; `tenant` NULL covers every tenant.
