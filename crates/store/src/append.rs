@@ -143,7 +143,8 @@ impl Store {
     /// Appends events to a goal; durable when it returns.
     ///
     /// # Errors
-    /// [`AppendError`]; nothing of it was kept.
+    /// [`AppendError`]; nothing of it was kept, unless the database could not be reached: then nobody knows, and what was
+    /// kept is in the journal.
     ///
     /// # Cancel safety
     /// Once begun it is done, whether or not anybody waits for the answer.
