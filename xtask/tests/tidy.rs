@@ -20,7 +20,7 @@ const LINES_WARN: usize = 400;
 const LINES_MAX: usize = 800;
 
 /// Who may import whom (ARCHITECTURE, "The house"), and the sentence that forbids the rest.
-const IMPORTS: [(&str, &[&str], &str); 11] = [
+const IMPORTS: [(&str, &[&str], &str); 12] = [
     (
         "domain",
         &[],
@@ -57,6 +57,11 @@ const IMPORTS: [(&str, &[&str], &str); 11] = [
         "engine drives sagas through the port: it knows no tool and no wire form",
     ),
     (
+        "temporal",
+        &["domain", "engine"],
+        "temporal has goals driven: what happens to them is the engine's",
+    ),
+    (
         "orchestrator",
         &["domain", "saga", "audit", "api", "store", "agent", "engine"],
         "orchestrator is a service: it may not import the process that hosts it",
@@ -72,6 +77,7 @@ const IMPORTS: [(&str, &[&str], &str); 11] = [
             "agent",
             "engine",
             "orchestrator",
+            "temporal",
         ],
         "omnihub is the process: it may import every crate of the house and no tool of the workshop",
     ),

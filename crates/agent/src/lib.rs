@@ -131,15 +131,32 @@ impl Agent {
     /// # Cancel safety
     /// Dropping it may leave the effect done or half-way: treat it as an unknown outcome.
     pub async fn perform(&self, call: &Call) -> Outcome {
+        match self.refuse(call) {
+            Some(refused) => refused,
+            None => {
+                let outcome = tools::perform(self, call).await;
+                self.fit_to_pass_on(call, outcome)
+            }
+        }
+    }
+
+    /// The same for what neither changes anything nor waits for anything; `None`: it does either.
+    pub fn perform_at_once(&self, call: &Call) -> Option<Outcome> {
+        let outcome = tools::perform_at_once(call)?;
+        Some(match self.refuse(call) {
+            Some(refused) => refused,
+            None => self.fit_to_pass_on(call, outcome),
+        })
+    }
+
+    /// What becomes of a call that no tool should see; `None`: one may.
+    fn refuse(&self, call: &Call) -> Option<Outcome> {
         if self.toolset().get(&call.tool).is_none() {
-            return Outcome::permanent("tool.unknown", format!("there is no tool {:?}", call.tool));
+            let message = format!("there is no tool {:?}", call.tool);
+            return Some(Outcome::permanent("tool.unknown", message));
         }
         let problems = self.input_problems(call);
-        if !problems.is_empty() {
-            return Outcome::permanent("input.invalid", sentence(&problems));
-        }
-        let outcome = tools::perform(self, call).await;
-        self.fit_to_pass_on(call, outcome)
+        (!problems.is_empty()).then(|| Outcome::permanent("input.invalid", sentence(&problems)))
     }
 
     /// Asks whether an effect happened. No tool built in can be asked.

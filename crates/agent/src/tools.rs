@@ -61,6 +61,11 @@ pub(crate) fn specs(outbound: &Outbound) -> Vec<ToolSpec> {
     ]
 }
 
+/// Carries out what neither changes anything nor waits for anything; `None`: the call's tool does either.
+pub(crate) fn perform_at_once(call: &Call) -> Option<Outcome> {
+    (call.tool == respond::NAME).then(|| respond::perform(call))
+}
+
 /// Carries out one attempt of one effect whose input keeps to the tool's schema.
 pub(crate) async fn perform(agent: &Agent, call: &Call) -> Outcome {
     let deadline = Instant::now() + Duration::from_secs(u64::from(call.timeout_seconds));

@@ -1,5 +1,7 @@
 //! The engine's settings.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 /// `[engine]`: how many goals are driven at once.
@@ -13,6 +15,10 @@ pub struct EngineConfig {
     /// Whether notices are written for whoever is to be told; set by the wiring, not by the settings file.
     #[serde(skip)]
     pub notifies: bool,
+    /// How often whoever leads looks at all open goals, for those that nobody was told of. Default 30 s; nothing of the
+    /// settings file either: a sweep only mends what should not have come to pass.
+    #[serde(skip)]
+    pub sweep_every: Duration,
 }
 
 impl Default for EngineConfig {
@@ -21,6 +27,7 @@ impl Default for EngineConfig {
             active_max: 1_024,
             queue_max: 10_000,
             notifies: false,
+            sweep_every: Duration::from_secs(30),
         }
     }
 }

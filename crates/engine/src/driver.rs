@@ -2,10 +2,14 @@
 //!
 //! A goal with something to do has a seat: a task that holds it in memory. A goal that only waits has none; a timer or a
 //! wake-up gives it one. Seats are bounded; goals queue for them by tenant and are served in turn.
+//!
+//! Where a port is given, others say when a goal is run: it has a seat for as long as somebody drives it by a stretch.
 
+mod dispatch;
 mod lead;
 mod recover;
 mod seats;
+mod stretch;
 mod task;
 mod timers;
 
@@ -16,17 +20,19 @@ use std::time::Duration;
 use domain::id::{GoalId, TenantId};
 use saga::input::Person;
 use store::{Loaded, PostError, Posted, Store};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use self::lead::Leading;
 pub(crate) use self::seats::Seat;
 use self::seats::Seats;
+pub use self::stretch::{Next, Stretched};
 use self::timers::Timers;
 use crate::config::EngineConfig;
 use crate::error::Error;
 use crate::floor::Floor;
 use crate::performer::Performer;
+use crate::port::Port;
 use crate::runner::{Leave, Runner, Turned};
 
 /// Which goal.
@@ -52,14 +58,21 @@ pub struct Engine {
 struct Shared {
     store: Store,
     performer: Arc<dyn Performer>,
+    /// Who has goals driven; `None`: this process drives them itself.
+    port: Option<Arc<dyn Port>>,
     floor: Floor,
     notifies: bool,
+    sweep_every: Duration,
     seats: Seats,
     timers: Timers,
     draining: AtomicBool,
     leading: Leading,
     /// Told whenever a seat is free again.
     stood_up: Notify,
+    /// Told whenever the port is to be told something.
+    queued: Notify,
+    /// Set once all tasks were cut off.
+    over: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -88,21 +101,7 @@ impl Engine {
         performer: Arc<dyn Performer>,
         config: EngineConfig,
     ) -> Result<Self, Error> {
-        let shared = Shared {
-            store,
-            performer,
-            floor: Floor::default(),
-            notifies: config.notifies,
-            seats: Seats::new(&config),
-            timers: Timers::default(),
-            draining: AtomicBool::new(false),
-            leading: Leading::default(),
-            stood_up: Notify::new(),
-            tasks: Mutex::new(JoinSet::new()),
-        };
-        let engine = Self {
-            shared: Arc::new(shared),
-        };
+        let engine = Self::new(store, performer, config, None);
         engine.spawn(timers::run(engine.clone()));
         engine.spawn(seats::run(engine.clone()));
         match engine.store().is_shared() {
@@ -113,6 +112,49 @@ impl Engine {
             }
         }
         Ok(engine)
+    }
+
+    /// Starts to have goals driven by whoever is behind a port: every open goal of the store, and those to come.
+    pub async fn start_with(
+        store: Store,
+        performer: Arc<dyn Performer>,
+        config: EngineConfig,
+        port: Arc<dyn Port>,
+    ) -> Self {
+        store.set_dispatched(dispatch::LEASE);
+        store.set_driving(false);
+        let engine = Self::new(store, performer, config, Some(Arc::clone(&port)));
+        engine.try_to_lead().await;
+        engine.spawn(lead::run(engine.clone()));
+        engine.spawn(dispatch::run(engine.clone(), port));
+        engine
+    }
+
+    fn new(
+        store: Store,
+        performer: Arc<dyn Performer>,
+        config: EngineConfig,
+        port: Option<Arc<dyn Port>>,
+    ) -> Self {
+        let shared = Shared {
+            store,
+            performer,
+            port,
+            floor: Floor::default(),
+            notifies: config.notifies,
+            sweep_every: config.sweep_every,
+            seats: Seats::new(&config),
+            timers: Timers::default(),
+            draining: AtomicBool::new(false),
+            leading: Leading::default(),
+            stood_up: Notify::new(),
+            queued: Notify::new(),
+            over: watch::Sender::new(false),
+            tasks: Mutex::new(JoinSet::new()),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Puts what a person wants into the goal's inbox; when this returns it is durable and will be decided. `guard` sees
@@ -162,6 +204,11 @@ impl Engine {
         }
     }
 
+    /// Why goals cannot be had driven now: whoever is behind the port cannot be told of them. `None`: nothing is wrong.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.port.as_ref().and_then(|port| port.trouble())
+    }
+
     /// Stops: no effect starts any more, those under way may end and are recorded. Returns whether all did in time.
     pub async fn drain(&self, within: Duration) -> bool {
         self.shared.draining.store(true, Ordering::SeqCst);
@@ -181,6 +228,7 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
+        self.shared.over.send_replace(true);
         // Another process need not wait for the lease to run out.
         if let Err(error) = self.store().step_down().await {
             tracing::warn!("cannot give the lead up: {error}");
@@ -190,8 +238,13 @@ impl Engine {
 
     /// Sees to it that the goal is run soon. Only a hint: what it is to find is in the store.
     pub(crate) fn wake(&self, goal: &GoalRef) {
-        if !self.draining() && self.leads() {
-            self.shared.seats.wake(goal);
+        match self.shared.port {
+            Some(_) => {
+                self.shared.seats.ring(goal);
+                self.shared.queued.notify_one();
+            }
+            None if !self.draining() && self.leads() => self.shared.seats.wake(goal),
+            None => {}
         }
     }
 
@@ -200,7 +253,7 @@ impl Engine {
         if self.draining() {
             return Err(Error::Draining);
         }
-        match self.leads() {
+        match self.shared.port.is_none() && self.leads() {
             true => self.shared.seats.take(goal),
             false => Ok(None),
         }
@@ -219,6 +272,7 @@ impl Engine {
     pub(crate) fn leave(&self, starts: bool) -> Leave<'_> {
         Leave {
             floor: &self.shared.floor,
+            performer: &*self.shared.performer,
             notifies: self.shared.notifies,
             starts,
         }
@@ -235,7 +289,7 @@ impl Engine {
     /// Gives up the seat of a goal that did not come to be.
     pub(crate) fn vacate(&self, seat: Seat) {
         let mut seat = seat;
-        while let Err(stayed) = self.shared.seats.stand_up(seat) {
+        while let Err(stayed) = self.shared.seats.stand_up(seat, None) {
             self.shared.seats.was_rung(&stayed.goal);
             seat = stayed;
         }

@@ -23,6 +23,9 @@ pub enum Error {
     /// More goals of this tenant wait for their turn than may.
     #[error("the tenant's queue is full")]
     Busy,
+    /// Another process may be at what the goal has in flight, until then.
+    #[error("another process may be at what the goal has in flight, until {0}")]
+    Elsewhere(jiff::Timestamp),
     /// The engine is being shut down.
     #[error("the engine is shutting down")]
     Draining,
@@ -38,6 +41,17 @@ impl From<store::Error> for Error {
 }
 
 impl Error {
+    /// Whether the same may succeed later.
+    pub(crate) fn may_pass(&self) -> bool {
+        let failed = matches!(
+            self,
+            Self::Store(_)
+                | Self::Append(store::AppendError::Store(_) | store::AppendError::NoSpace)
+                | Self::Contended { .. }
+        );
+        failed && !self.is_damage()
+    }
+
     /// Whether the goal's record is damaged, so that trying again cannot help.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(

@@ -1,9 +1,9 @@
-//! Runs sagas durably: the runner, and the embedded driver.
+//! Runs sagas durably: the runner, the embedded driver, and the port by which others drive.
 //!
 //! The runner is the only caller of the machine: load, decide, append, then hand out what is owed. The driver chooses
 //! when a goal is run; it never chooses what happens to it.
 //!
-//! Entry points: [`Engine`], [`Performer`].
+//! Entry points: [`Engine`], [`Performer`], [`Port`].
 
 mod accept;
 mod config;
@@ -12,10 +12,12 @@ mod error;
 mod floor;
 mod notice;
 mod performer;
+mod port;
 mod runner;
 
 pub use accept::{AcceptError, Accepted, NewGoal};
 pub use config::EngineConfig;
-pub use driver::{Engine, Health};
+pub use driver::{Engine, Health, Next, Stretched};
 pub use error::Error;
 pub use performer::Performer;
+pub use port::{NotTold, Port, Told};

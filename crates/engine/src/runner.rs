@@ -4,9 +4,10 @@
 //! carries everything that follows from one input; effects are handed out only after that commit, and where the commit
 //! fails the copy is thrown away and read again (ADR-0004).
 
+mod ahead;
 mod turn;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::goal::StepStatus;
 use jiff::{SignedDuration, Timestamp};
@@ -20,10 +21,18 @@ use crate::accept::AcceptError;
 use crate::driver::GoalRef;
 use crate::error::Error;
 use crate::floor::Floor;
+use crate::performer::Performer;
 
 /// How often a goal is read again because others changed it, before it is left for later. Wishes and controls are made
 /// by people, so more than a few in a row within one commit do not happen by chance.
 const CONFLICTS_MAX: u32 = 50;
+
+/// How long after its event an effect may still begin: the commit lies between (DESIGN §5).
+pub(crate) const START_WITHIN: Duration = Duration::from_secs(5);
+/// What an attempt may take past its own timeout before it is given up as unknown.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How far two processes' clocks may be apart.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// The working copy of one goal.
 pub(crate) struct Runner {
@@ -33,6 +42,8 @@ pub(crate) struct Runner {
     /// Wishes read from the inbox and not yet decided.
     wishes: Vec<(u64, Person)>,
     inbox_read: u64,
+    /// Whether another process began what the goal has in flight.
+    elsewhere: bool,
     /// Who is told the goal when it is first at rest.
     pub(crate) told: Option<oneshot::Sender<Saga>>,
 }
@@ -43,16 +54,33 @@ pub(crate) struct Turned {
     pub(crate) effects: Vec<Effect>,
     /// When to run the goal again if nothing else wakes it, by the wall clock.
     pub(crate) wake_at: Option<Timestamp>,
-    /// Effects could not be admitted for lack of disk space.
-    pub(crate) starved: bool,
+    /// What kept effects from starting.
+    pub(crate) kept: Kept,
     /// When it was decided, before it was committed.
     pub(crate) decided: Instant,
+    /// The generation of the controls that it was decided by.
+    pub(crate) generation: u64,
+}
+
+/// What kept effects from starting that could.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kept {
+    /// Too little disk space is free.
+    pub(crate) starved: bool,
+    /// There is no room for one.
+    pub(crate) crowded: bool,
+    /// None was to start here, or another process is at one.
+    pub(crate) cut: bool,
+    /// Controls hold the goal, or a tool that it wants.
+    pub(crate) held: bool,
 }
 
 /// What a turn may do besides deciding.
 #[derive(Clone, Copy)]
 pub(crate) struct Leave<'a> {
     pub(crate) floor: &'a Floor,
+    /// Who carries out what can be carried out at once.
+    pub(crate) performer: &'a dyn Performer,
     /// Whether anybody is told of what people should know.
     pub(crate) notifies: bool,
     /// Whether effects may start at all.
@@ -69,8 +97,33 @@ impl Runner {
             saga,
             wishes: Vec::new(),
             inbox_read: 0,
+            elsewhere: false,
             told: None,
         }
+    }
+
+    /// Until when another process may be at what the goal has in flight; `None`: nobody is.
+    ///
+    /// What this holder began itself, in this life or one before, is known to have ended with it.
+    pub(crate) fn fenced_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let slowest = self
+            .saga
+            .pending()
+            .map(|effect| effect.call.timeout_seconds);
+        let slowest = Duration::from_secs(u64::from(slowest.max()?));
+        let last = self.saga.times().1?;
+        let until = (START_WITHIN + slowest + GRACE)
+            .try_into()
+            .ok()
+            .and_then(|rest: SignedDuration| last.saturating_add(rest).ok())
+            .and_then(|until| until.saturating_add(SKEW).ok())
+            .unwrap_or(Timestamp::MAX);
+        (self.elsewhere && until > now).then_some(until)
+    }
+
+    /// Takes what the goal has in flight for ended, whoever began it.
+    pub(crate) fn take_over(&mut self) {
+        self.elsewhere = false;
     }
 
     /// Tells whoever asked for it that the goal is at rest, if it is.
@@ -92,16 +145,19 @@ impl Runner {
             saga: loaded.saga,
             wishes: loaded.inbox,
             inbox_read: 0,
+            elsewhere: loaded.elsewhere,
             told: None,
         }
     }
 
-    async fn reload(&mut self) -> Result<(), Error> {
+    /// Reads the goal again: what was decided and not written is forgotten.
+    pub(crate) async fn reload(&mut self) -> Result<(), Error> {
         let loaded = self.store.load(&self.goal.tenant, &self.goal.goal).await?;
         let loaded = loaded.ok_or_else(|| self.goal.missing())?;
         self.saga = loaded.saga;
         self.wishes = loaded.inbox;
         self.inbox_read = 0;
+        self.elsewhere = loaded.elsewhere;
         Ok(())
     }
 
@@ -128,18 +184,37 @@ impl Runner {
             let turn = self.decide(inputs, now, &gate, leave);
             if turn.events.is_empty() {
                 self.forget_wishes().await?;
-                return Ok(self.turned(Vec::new(), &gate, (now, decided), starved));
+                let kept = Kept {
+                    starved,
+                    ..turn.kept
+                };
+                return Ok(self.turned(Vec::new(), &gate, (now, decided), kept));
             }
-            let effects = self.admitted(&turn);
+            let effects = self.admitted(&turn.events);
             let taken = turn.taken.clone();
+            let kept = Kept {
+                starved,
+                ..turn.kept
+            };
             let append = self.append(turn, &gate, now, None);
             let Err(error) = self.store.append(append).await else {
                 self.wishes.clear();
                 self.inbox_read = 0;
-                return Ok(self.turned(effects, &gate, (now, decided), starved));
+                self.elsewhere &= effects.is_empty();
+                return Ok(self.turned(effects, &gate, (now, decided), kept));
             };
             self.withdraw(&taken, leave.floor);
             self.reload().await?;
+            if inputs
+                .iter()
+                .any(|input| matches!(input, Input::Recover { .. }))
+            {
+                // Somebody else may have begun something since the goal was read.
+                if let Some(until) = self.fenced_until(Timestamp::now()) {
+                    return Err(Error::Elsewhere(until));
+                }
+                self.take_over();
+            }
             match error {
                 AppendError::Conflict { .. } | AppendError::Inbox | AppendError::Gate => {}
                 AppendError::NoSpace if leave.starts => {
@@ -181,11 +256,11 @@ impl Runner {
                 self.withdraw(&turn.taken, leave.floor);
                 return Err(Error::Cancelling(control.reason.clone()).into());
             }
-            let effects = self.admitted(&turn);
-            let taken = turn.taken.clone();
+            let effects = self.admitted(&turn.events);
+            let (taken, kept) = (turn.taken.clone(), turn.kept);
             let append = self.append(turn, &gate, now, Some(created.clone()));
             match self.store.append(append).await {
-                Ok(_) => return Ok(self.turned(effects, &gate, (now, decided), false)),
+                Ok(_) => return Ok(self.turned(effects, &gate, (now, decided), kept)),
                 Err(AppendError::Gate) => {
                     self.withdraw(&taken, leave.floor);
                     *self = Self::fresh(self.store.clone(), self.goal.clone());
@@ -236,7 +311,8 @@ impl Runner {
             expected: self.saga.sequence().saturating_sub(count),
             inbox_read: self.inbox_read,
             gate: gate.generation(),
-            admits: turn.admits || created.is_some(),
+            admits: turn.starts || created.is_some(),
+            starts: turn.starts,
             events: turn.events,
             evidence: turn.evidence,
             row: GoalRow {
@@ -254,15 +330,16 @@ impl Runner {
         effects: Vec<Effect>,
         gate: &Gate,
         (now, decided): (Moment, Instant),
-        starved: bool,
+        kept: Kept,
     ) -> Turned {
         let deadline = self.saga.deadline(now).map(|deadline| wall(deadline, now));
         let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
         Turned {
             effects,
             wake_at: deadline.filter(|_| !held),
-            starved,
+            kept,
             decided,
+            generation: gate.generation(),
         }
     }
 
@@ -291,4 +368,9 @@ pub(crate) fn uses(saga: &Saga, tool: &str) -> bool {
     steps.any(|(step, state)| {
         step.tool == tool && matches!(state.status(), Waiting | Running | InDoubt)
     })
+}
+
+/// A uniformly random number, for backoff; where the system has none, no jitter.
+pub(crate) fn jitter() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX)
 }

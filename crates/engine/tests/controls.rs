@@ -6,10 +6,10 @@ use saga::input::Wish;
 use serde_json::json;
 use store::{Chain, SetControl};
 
-use crate::place::{Place, on_either_store};
-use crate::world::{World, subject, tenant};
+use crate::place::{Place, on_every_engine};
+use crate::world::{World, goal, subject, tenant};
 
-on_either_store!(
+on_every_engine!(
     a_held_tenant_starts_nothing_until_it_is_let_go,
     a_held_goal_does_not_undo_before_it_is_let_go,
     a_held_tool_leaves_the_others_alone,
@@ -19,7 +19,7 @@ on_either_store!(
 );
 
 impl World {
-    async fn control(&self, scope: Scope, target: Option<&str>, mode: Mode) {
+    pub(crate) async fn control(&self, scope: Scope, target: Option<&str>, mode: Mode) {
         let change = SetControl {
             tenant: Some(tenant()),
             scope,
@@ -162,11 +162,36 @@ async fn a_paused_goal_starts_nothing_and_goes_on_when_resumed(place: Place) {
     assert!(
         world
             .store
-            .inbox(&tenant(), &crate::world::goal("g"))
+            .inbox(&tenant(), &goal("g"))
             .await
             .unwrap()
             .is_empty()
     );
     world.wish("g", Wish::ResumeGoal).await;
     world.until_status("g", GoalStatus::Completed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goals_that_are_let_go_are_driven_by_workers_that_have_not_heard_of_it() {
+    let Some(place) = Place::temporal() else {
+        return;
+    };
+    let mut one = World::new(place).await;
+    one.leave_driving_to_others().await;
+    one.control(Scope::All, None, Mode::Hold).await;
+    let two = World::new(one.place.beside().deaf()).await;
+    let names: Vec<_> = (0..8).map(|number| format!("g{number}")).collect();
+    for name in &names {
+        one.submit(name, json!([{ "id": "a", "tool": "act" }]))
+            .await;
+    }
+    // Each has been looked at, and rests.
+    for name in &names {
+        one.until_rests(name).await;
+    }
+    one.control(Scope::All, None, Mode::Off).await;
+    for name in &names {
+        one.until_status(name, GoalStatus::Completed).await;
+    }
+    assert_eq!(two.tools.called().len(), names.len());
 }

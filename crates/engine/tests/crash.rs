@@ -6,10 +6,10 @@ use domain::goal::GoalStatus;
 use saga::input::Wish;
 use serde_json::json;
 
-use crate::place::{Place, on_either_store};
+use crate::place::{Place, on_every_engine};
 use crate::world::World;
 
-on_either_store!(
+on_every_engine!(
     an_idempotent_effect_that_was_cut_off_runs_again_under_its_key,
     an_effect_that_cannot_be_repeated_is_in_doubt_after_a_crash,
     a_wish_that_was_answered_survives_the_crash_that_follows,

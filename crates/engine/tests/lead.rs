@@ -90,8 +90,7 @@ async fn what_a_deposed_leader_has_in_flight_is_neither_repeated_nor_lost() {
 
     // The lead is the other's from now on, as if it had taken it: both would try for one that is free.
     leader.place.sql(&format!(
-        "UPDATE omnihub.leader SET holder = '{}', epoch = epoch + 1, until = now() + interval '6 s',
-            since = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+        "UPDATE omnihub.leader SET holder = '{}', epoch = epoch + 1, until = now() + interval '6 s'",
         other.place.holder()
     ));
     other.until_engine(|world| world.engine.leads()).await;

@@ -6,24 +6,33 @@ use saga::event::Settlement;
 use saga::input::Wish;
 use serde_json::json;
 
-use crate::place::{Place, on_either_store};
+use crate::place::{Place, on_every_engine};
 use crate::world::World;
 
-on_either_store!(
+on_every_engine!(
     a_goal_runs_its_steps_in_order_and_completes,
     a_failed_goal_is_undone_newest_first,
     a_wait_that_is_over_when_it_begins_ends_at_once,
-    a_goal_that_has_ended_waits_for_no_time,
-    who_waits_is_told_the_goal_as_the_journal_has_it,
     a_compensation_carries_the_key_of_what_it_undoes,
     a_tool_that_panics_leaves_a_doubt_and_the_engine_running,
     a_granted_approval_lets_the_effect_happen_once,
     a_refused_approval_undoes_what_was_done,
-    a_goal_that_waits_is_not_in_memory,
     a_timer_ends_a_wait_step,
+    a_time_that_comes_while_something_is_under_way_is_kept,
     a_cancelled_goal_awaits_what_is_under_way_and_undoes_it,
     a_stuck_goal_ends_after_a_repair_and_a_retry,
 );
+
+mod embedded {
+    use super::*;
+    use crate::place::on_either_store;
+
+    on_either_store!(
+        a_goal_that_has_ended_waits_for_no_time,
+        who_waits_is_told_the_goal_as_the_journal_has_it,
+        a_goal_that_waits_is_not_in_memory,
+    );
+}
 
 fn chain() -> serde_json::Value {
     json!([
@@ -217,6 +226,21 @@ async fn a_timer_ends_a_wait_step(place: Place) {
             json!([{ "id": "a", "tool": "wait", "input": { "seconds": 0.4 } }]),
         )
         .await;
+    world.until_status("g", GoalStatus::Completed).await;
+}
+
+async fn a_time_that_comes_while_something_is_under_way_is_kept(place: Place) {
+    let world = World::new(place).await;
+    let steps = json!([
+        { "id": "a", "tool": "act", "input": { "do": "block" }, "timeout_seconds": 600 },
+        { "id": "w", "tool": "wait", "input": { "seconds": 1 } },
+        { "id": "b", "tool": "act", "after": ["w"] },
+    ]);
+    world.submit("g", steps).await;
+    world
+        .until_engine(|world| world.tools.called() == ["a", "b"])
+        .await;
+    world.tools.gate.add_permits(1);
     world.until_status("g", GoalStatus::Completed).await;
 }
 

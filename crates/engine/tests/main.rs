@@ -1,4 +1,4 @@
-//! The embedded driver on a real store, with tools that do as each test says.
+//! Either driver on real stores and a real Temporal server, with tools that do as each test says.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,10 +7,22 @@
     reason = "tests"
 )]
 
+mod ahead;
+mod away;
+mod cluster;
 mod controls;
 mod crash;
+mod door;
+mod histories;
 mod lead;
 mod life;
+mod network;
 mod place;
+#[path = "../../store/tests/proxy.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the store's tests use the rest")]
+mod proxy;
+mod reaching;
 mod room;
+mod same;
+mod workflow;
 mod world;

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use crate::place::Place;
 
 /// How long a test waits for what must come; reaching it is a failure, not a measurement.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tools whose input says what they do: `{"do": "succeed" | "fail" | "block"}`.
 pub(crate) struct Tools {
@@ -67,6 +67,19 @@ impl Performer for Scripted {
         .boxed()
     }
 
+    /// `say`: its first attempt may fail.
+    fn at_once(&self, call: &Call) -> Option<Outcome> {
+        if call.tool != "say" {
+            return None;
+        }
+        self.0.calls.lock().unwrap().push(call.clone());
+        let fails = call.input["do"] == "fail once" && call.attempt == 1;
+        Some(match fails {
+            true => Outcome::transient("test.failed", "as scripted"),
+            false => Outcome::Succeeded { output: json!({}) },
+        })
+    }
+
     fn ask(&self, _: Call) -> BoxFuture<'static, Answer> {
         async { Answer::DidNotHappen }.boxed()
     }
@@ -97,6 +110,9 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
     pub(crate) tools: Arc<Tools>,
+    /// Where goals are driven by Temporal: the connection, and this process' worker.
+    pub(crate) cluster: Option<temporal::Temporal>,
+    worker: Option<temporal::Worker>,
 }
 
 pub(crate) fn tenant() -> TenantId {
@@ -107,16 +123,32 @@ pub(crate) fn subject(name: &str) -> Subject {
     Subject::try_from(name.to_owned()).unwrap()
 }
 
+/// Settings under which nothing that was missed is found by a look at all open goals: tests are to see it missed.
+pub(crate) fn unswept() -> EngineConfig {
+    EngineConfig {
+        sweep_every: Duration::from_secs(3_600),
+        ..EngineConfig::default()
+    }
+}
+
 pub(crate) fn goal(name: &str) -> GoalId {
     GoalId::from(&TraceId::try_from(name.to_owned()).unwrap())
 }
 
 impl World {
     pub(crate) async fn new(place: Place) -> Self {
-        Self::with(place, EngineConfig::default()).await
+        Self::with(place, unswept()).await
     }
 
     pub(crate) async fn with(place: Place, config: EngineConfig) -> Self {
+        // What the engine says, where RUST_LOG asks for it; the first of the process counts.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        drop(
+            tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_test_writer()
+                .try_init(),
+        );
         let store = place.location().open().await.unwrap();
         let gate = Semaphore::new(0);
         let tools = Arc::new(Tools {
@@ -125,15 +157,42 @@ impl World {
             gate,
         });
         let performer: Arc<dyn Performer> = Arc::new(Scripted(tools.clone()));
-        let engine = Engine::start(store.clone(), performer, config)
-            .await
-            .unwrap();
+        let (mut cluster, mut worker) = (None, None);
+        let engine = match place.cluster(&store) {
+            None => {
+                let engine = Engine::start(store.clone(), performer, config);
+                engine.await.unwrap()
+            }
+            Some(config_of) => {
+                let temporal = temporal::Temporal::connect(config_of).unwrap();
+                let port = Arc::new(temporal.clone());
+                let engine = Engine::start_with(store.clone(), performer, config, port).await;
+                worker = Some(temporal.work(engine.clone()));
+                cluster = Some(temporal);
+                engine
+            }
+        };
         Self {
             place,
             store,
             engine,
             tools,
+            cluster,
+            worker,
         }
+    }
+
+    /// Takes and answers from now on, and drives nothing any more.
+    pub(crate) async fn leave_driving_to_others(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.stop(PATIENCE).await;
+        }
+    }
+
+    /// The workflow of a goal, as Temporal has it.
+    pub(crate) async fn workflow(&self, name: &str) -> temporal::Workflow {
+        let cluster = self.cluster.as_ref().unwrap();
+        cluster.workflow(&tenant(), &goal(name)).await.unwrap()
     }
 
     /// Ends the process' work as a crash would, as far as one process can, and starts again on the same directory.
@@ -143,8 +202,13 @@ impl World {
             store,
             engine,
             tools,
+            worker,
+            ..
         } = self;
         engine.drain(Duration::ZERO).await;
+        if let Some(worker) = worker {
+            worker.stop(PATIENCE).await;
+        }
         drop((engine, tools));
         // The writer ends with the last clone of the store, which tasks that were cut off may still hold for a moment.
         drop(store);
@@ -155,7 +219,7 @@ impl World {
             tokio::task::yield_now().await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Self::with(place, EngineConfig::default()).await
+        Self::with(place, unswept()).await
     }
 
     pub(crate) async fn submit(&self, name: &str, steps: Value) -> GoalStatus {
@@ -178,7 +242,7 @@ impl World {
         self.engine.accept(self.new_goal(name, steps)).await
     }
 
-    fn new_goal(&self, name: &str, steps: Value) -> NewGoal {
+    pub(crate) fn new_goal(&self, name: &str, steps: Value) -> NewGoal {
         let (tenant, goal) = (tenant(), goal(name));
         let key = self.store.secret().goal_key(&tenant, &goal);
         let tools = Arc::new(toolset());
@@ -301,6 +365,7 @@ fn toolset() -> Toolset {
         tool("act", EffectClass::Idempotent, Lane::Yellow),
         tool("once", EffectClass::AtMostOnce, Lane::Yellow),
         tool("risky", EffectClass::Idempotent, Lane::Red),
+        tool("say", EffectClass::Read, Lane::Green),
         tool("wait", EffectClass::Read, Lane::Green),
     ]
     .into_iter()

@@ -7,6 +7,7 @@
 mod books;
 mod child;
 mod court;
+mod crew;
 mod effect;
 mod evidence;
 mod fleet;
@@ -59,8 +60,35 @@ pub(crate) struct Crash {
     pub(crate) sabotage: Option<Sabotage>,
     /// The empty database that the store is to be in; `None`: it is in the data directory.
     pub(crate) database: Option<String>,
+    /// The Temporal cluster that drives goals; `None`: the process does.
+    pub(crate) cluster: Option<Cluster>,
     /// Keep the folder also where all is well.
     pub(crate) keep: bool,
+}
+
+impl Crash {
+    /// What the servers' settings say of where facts are and who drives.
+    fn facts(&self) -> String {
+        let text = serde_json::Value::from;
+        let store = self
+            .database
+            .as_deref()
+            .map_or_else(String::new, |url| format!("[store]\nurl = {}\n", text(url)));
+        let engine = self.cluster.as_ref().map_or_else(String::new, |cluster| {
+            let (host, queue) = (text(cluster.host.as_str()), format!("prove-{}", self.seed));
+            format!(
+                "[engine]\ndriver = \"temporal\"\n\n[temporal]\nhost = {host}\ntask_queue = \"{queue}\"\n"
+            )
+        });
+        format!("{store}\n{engine}")
+    }
+}
+
+/// A Temporal cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    /// `host:port` of its frontend.
+    pub(crate) host: String,
 }
 
 /// Runs the proof. Dropping the future kills the server.
@@ -70,7 +98,7 @@ pub(crate) struct Crash {
 pub(crate) async fn crash(crash: &Crash) -> Result<Report> {
     let receiver = Receiver::start(crash.seed).await?;
     let places = Places::of(&receiver);
-    let mut ground = Ground::lay_out(places, crash.database.as_deref())?;
+    let mut ground = Ground::lay_out(places, &crash.facts())?;
     let tokens = [
         ground.token("owner:authenticated")?,
         ground.token("operator:operator")?,
@@ -150,7 +178,7 @@ fn report(crash: &Crash, ledger: &Ledger, receiver: &Receiver, outcome: Outcome)
         seed: crash.seed,
         sabotage: crash.sabotage,
         kills: crash.kills,
-        kills_that_hit: notes.hits.len(),
+        kills_that_hit: notes.hits.union(&receiver.books.gone()).count(),
         kills_per_second: f64::from(crash.kills) / killing.as_secs_f64(),
         restarts: notes.restarts,
         goals,

@@ -11,6 +11,9 @@ use crate::config::settings::{Log, LogFormat};
 /// The levels, as the settings name them.
 const LEVELS: &str = "error, warn, info, debug, trace and off";
 
+/// What is added to a plain level.
+const SDK: &str = ",temporalio_client=error,temporalio_sdk=error,temporalio_sdk_core=error";
+
 /// Starts telling. `verbose` counts `-v`: once our own details, twice everybody's.
 ///
 /// # Errors
@@ -21,7 +24,7 @@ pub(crate) fn start(log: &Log, verbose: u8) -> Result<()> {
         1 => "info,omnihub=debug,orchestrator=debug,engine=debug,agent=debug,store=debug",
         _ => "trace",
     };
-    let filter = filter(level)?;
+    let filter = filter(&quiet(level))?;
     let colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let subscriber = tracing_subscriber::fmt()
@@ -34,6 +37,15 @@ pub(crate) fn start(log: &Log, verbose: u8) -> Result<()> {
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// A level, with Temporal's SDK told to say less: what matters of it we say ourselves, and it warns of every repeat.
+fn quiet(level: &str) -> String {
+    match level {
+        "info" | "warn" | "debug" => format!("{level}{SDK}"),
+        level if level.starts_with("info,omnihub=") => format!("{level}{SDK}"),
+        level => level.to_owned(),
+    }
 }
 
 /// Reads a level or a filter. A lone word that is no level would be taken for a part of the program and silence the rest.

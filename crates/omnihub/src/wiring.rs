@@ -4,9 +4,13 @@
 //! Law: whatever is wrong with what the operator wrote stops the start, with file, line and reason.
 
 mod checkpoints;
+mod driving;
+mod hints;
 mod notices;
 mod parts;
+mod role;
 mod signals;
+mod store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +18,7 @@ use std::time::Duration;
 
 use agent::Agent;
 use anyhow::{Context as _, Result};
-use engine::{Engine, EngineConfig, Performer};
+use engine::{EngineConfig, Performer};
 use orchestrator::{AgentPerformer, Orchestrator, Parts};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -22,14 +26,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Loaded;
-use crate::config::settings::Driver;
 use crate::output::Output;
 use crate::prove::Sabotage;
 
+use self::driving::Driving;
+pub(crate) use self::driving::look as look_at_driver;
 pub(crate) use self::parts::{
     BrokenPlaybooks, check_playbooks, open_agent, open_agent_with, playbook_files, read_playbooks,
-    store_location, told_playbook,
+    redis, store_location, told_playbook,
 };
+
+pub(crate) use self::role::Role;
 
 /// Threads for calls that block, beside the store's own: names are resolved on them.
 const BLOCKING_THREADS_MAX: usize = 32;
@@ -40,7 +47,12 @@ const BLOCKING_KEPT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Whatever kept it from starting.
-pub(crate) fn serve(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Result<()> {
+pub(crate) fn serve(
+    loaded: &Loaded,
+    role: Role,
+    output: Output,
+    sabotage: Option<Sabotage>,
+) -> Result<()> {
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -48,11 +60,17 @@ pub(crate) fn serve(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>)
         .thread_keep_alive(BLOCKING_KEPT)
         .enable_all()
         .build()?;
-    runtime.block_on(run(loaded, output, sabotage))
+    runtime.block_on(run(loaded, role, output, sabotage))
 }
 
-async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Result<()> {
+async fn run(
+    loaded: &Loaded,
+    role: Role,
+    output: Output,
+    sabotage: Option<Sabotage>,
+) -> Result<()> {
     let settings = &loaded.settings;
+    role.check(loaded)?;
     // Signals are taken from the first moment: a stop during recovery is a stop.
     let stopping = signals::watch()?;
     for name in &loaded.not_used {
@@ -61,12 +79,15 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
             "this variable is set and means nothing in this version"
         );
     }
+    hints::warn_of_sqlite(settings);
     let address = address(loaded).await?;
     settings
         .auth
         .check_listen(address.ip())
         .map_err(|error| loaded.blame_first(&["auth.development", "api.host"], error))?;
-    let store = parts::open_store(loaded, sabotage).await?;
+    let Some(store) = store::open(loaded, sabotage, stopping.clone()).await? else {
+        return Ok(());
+    };
     let agent = Arc::new(open_agent(loaded)?);
     let notifier = agent
         .notifier(&settings.notify)
@@ -81,12 +102,12 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
     // Nothing is left that could refuse the start, so the connected databases may be changed.
     parts::prepare_agent(loaded, &agent)?;
     let performer = performer(&agent, sabotage);
-    let Driver::Embedded = settings.engine.driver;
     let config = EngineConfig {
         notifies: !notifier.is_silent(),
         ..settings.engine.config()
     };
-    let engine = Engine::start(store.clone(), performer, config).await?;
+    let driving = Driving::start((loaded, role), &store, performer, config).await?;
+    let engine = driving.engine.clone();
 
     let count = playbooks.iter().count();
     let parts = Parts {
@@ -96,18 +117,19 @@ async fn run(loaded: &Loaded, output: Output, sabotage: Option<Sabotage>) -> Res
         playbooks,
         development,
     };
-    let service = Orchestrator::new(parts::service_config(settings), parts)
+    let service = Orchestrator::new(parts::service_config(settings, role), parts)
         .map_err(|error| parts::blame_auth(loaded, &error))?;
 
     let mut tasks = JoinSet::new();
     tasks.spawn(notices::run(store.clone(), notifier, stopping.clone()));
+    tasks.spawn(hints::run(store.clone(), stopping.clone()));
     tasks.spawn(checkpoints::run(store.clone(), witness, stopping.clone()));
     announce(listener.local_addr()?, count, output)?;
 
     let drain = Duration::from_secs(settings.engine.drain_seconds);
     until_stopped(
         service.serve(listener, signals::stopped(stopping.clone())),
-        &engine,
+        driving,
         stopping,
         drain,
     )
@@ -131,7 +153,7 @@ fn performer(agent: &Arc<Agent>, sabotage: Option<Sabotage>) -> Arc<dyn Performe
 /// Serves until a signal; then requests and effects that are under way end, within `drain`.
 async fn until_stopped(
     serving: impl Future<Output = ()>,
-    engine: &Engine,
+    driving: Driving,
     stopping: watch::Receiver<bool>,
     drain: Duration,
 ) {
@@ -141,7 +163,7 @@ async fn until_stopped(
             seconds = drain.as_secs(),
             "stopping: waiting for what is in flight"
         );
-        engine.drain(drain).await
+        driving.stop(drain).await
     };
     let ((), drained) = tokio::join!(serving, drained);
     if !drained {

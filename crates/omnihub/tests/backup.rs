@@ -12,6 +12,22 @@ const PLAN: &str = r#"{"steps": [{"id": "wait", "tool": "wait", "input": {"secon
 #[test]
 fn a_restored_server_goes_on_once_a_person_lets_it() {
     let world = World::new("");
+    lose_and_restore(&world, "", 2);
+}
+
+#[test]
+fn so_does_one_on_postgres_in_another_database() {
+    let Some(postgres) = servers::or_skip(servers::Postgres::shared()) else {
+        return;
+    };
+    let settings = || format!("[store]\nurl = \"{}\"\n", postgres.database().unwrap());
+    let world = World::new(&settings());
+    // The move into the database begins an epoch too.
+    lose_and_restore(&world, &settings(), 3);
+}
+
+/// Takes a backup of a server at work, loses it, and goes on from the backup with other settings.
+fn lose_and_restore(world: &World, settings: &str, epoch: u64) {
     world.write("plan.json", PLAN);
     let server = world.serve();
     let submit = [
@@ -23,7 +39,7 @@ fn a_restored_server_goes_on_once_a_person_lets_it() {
         "--trace-id",
     ];
     server
-        .run(&world, &[&submit[..], &["before"]].concat())
+        .run(world, &[&submit[..], &["before"]].concat())
         .good();
     let told = world.run(&["backup", "copy"]).good();
     assert!(
@@ -31,23 +47,24 @@ fn a_restored_server_goes_on_once_a_person_lets_it() {
         "{told}"
     );
     server
-        .run(&world, &[&submit[..], &["after"]].concat())
+        .run(world, &[&submit[..], &["after"]].concat())
         .good();
     server.kill();
     std::fs::rename(world.path("omnihub-data"), world.path("lost")).unwrap();
 
+    world.write("omnihub.toml", settings);
     let told = world.run(&["restore", "copy"]).good();
 
     assert!(
-        told.contains("epoch 2") && told.contains("1 tenants are on hold"),
+        told.contains(&format!("epoch {epoch}")) && told.contains("1 tenants are on hold"),
         "{told}"
     );
     let server = world.serve();
-    let before = server.json(&world, &["goal", "show", "goal-before"]);
+    let before = server.json(world, &["goal", "show", "goal-before"]);
     assert_eq!(before["reason"], "emergency.hold");
-    assert_eq!(server.run(&world, &["goal", "show", "goal-after"]).code, 1);
+    assert_eq!(server.run(world, &["goal", "show", "goal-after"]).code, 1);
     world.run(&["audit", "verify"]).good();
-    let entries = server.json(&world, &["audit", "show", "--action", "store.restored"]);
+    let entries = server.json(world, &["audit", "show", "--action", "store.restored"]);
     assert_eq!(entries["items"][0]["actor_id"], "tester", "{entries}");
     let token = world
         .run(&["token", "mint", "--subject", "root", "--role", "admin"])
@@ -67,7 +84,7 @@ fn a_restored_server_goes_on_once_a_person_lets_it() {
     });
     let shown = ["approval", "list", "--status", "pending"];
     let asked = || {
-        server.json(&world, &shown)["items"]
+        server.json(world, &shown)["items"]
             .as_array()
             .unwrap()
             .len()
@@ -77,9 +94,9 @@ fn a_restored_server_goes_on_once_a_person_lets_it() {
     }
     let again = world.run(&["restore", "copy"]);
     assert_eq!(again.code, 1);
-    assert!(
-        again.stderr.contains("omnihub-data is there already"),
-        "{}",
-        again.stderr
-    );
+    let refused = match settings {
+        "" => "omnihub-data is there already",
+        _ => "the database holds a store already",
+    };
+    assert!(again.stderr.contains(refused), "{}", again.stderr);
 }

@@ -17,8 +17,11 @@ mod postgres;
 mod prove;
 mod readme;
 mod receiver;
+mod redis;
 mod settings;
 mod shop;
 mod starting;
 mod stopping;
+#[cfg(feature = "temporal")]
+mod temporal;
 mod world;

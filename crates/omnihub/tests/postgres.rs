@@ -1,5 +1,9 @@
 //! The binary on Postgres: moved there with what was open, two servers on one database, and the proof afterwards.
 
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::world::World;
 
 const PLAN: &str = r#"{"steps": [{"id": "say", "tool": "respond_to_user", "input": {"message": "done"}, "approval": true}]}"#;
@@ -45,18 +49,8 @@ fn a_server_moves_to_postgres_and_another_joins_it() {
     world.run(&["audit", "verify"]).good();
     let whole = world.run(&["doctor", "--full"]);
     assert!(whole.stdout.contains("as it was written"), "{whole:?}");
-    let copy = world.run(&["backup", "copy"]);
-    assert!(copy.stderr.contains("pg_dump"), "{copy:?}");
 
-    let other = World::new(&settings);
-    for key in ["installation.key", "audit.key"] {
-        let key = format!("omnihub-data/keys/{key}");
-        let bytes = std::fs::read(world.path(&key)).unwrap();
-        other.write(&key, "");
-        std::fs::write(other.path(&key), bytes).unwrap();
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(other.path(&key), private).unwrap();
-    }
+    let other = world.beside(&settings);
     let joined = other.serve();
     let open = joined.json(&other, &["goal", "show", "goal-open"]);
     assert_eq!(open["status"], "completed", "{open}");
@@ -73,4 +67,46 @@ fn a_server_moves_to_postgres_and_another_joins_it() {
     assert_eq!(said.code, 0, "{said:?}");
     joined.kill();
     world.run(&["audit", "verify"]).good();
+}
+
+#[test]
+fn a_database_server_that_is_still_starting_is_waited_for() {
+    let Some(postgres) = servers::or_skip(servers::Postgres::start()) else {
+        return;
+    };
+    let settings = format!("[store]\nurl = \"{}\"\n", postgres.database().unwrap());
+    let world = World::new(&settings);
+    postgres.kill().unwrap();
+    let mut stopped = world.command(&["serve", "--port", "0"]);
+    stopped
+        .stderr(std::fs::File::create(world.path("server.log")).unwrap())
+        .stdout(Stdio::null());
+    let mut stopped = stopped.spawn().unwrap();
+    until_it_waits(&world);
+    let pid = Pid::from_raw(i32::try_from(stopped.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let status = stopped.wait().unwrap();
+    assert!(status.success(), "{status}: {}", world.log());
+
+    world.write("server.log", "");
+    let server = std::thread::scope(|threads| {
+        let server = threads.spawn(|| world.serve());
+        until_it_waits(&world);
+        postgres.start_again().unwrap();
+        server.join().unwrap()
+    });
+
+    let listed = server.json(&world, &["goal", "list"]);
+    assert_eq!(listed["items"], serde_json::json!([]), "{listed}");
+}
+
+/// Waits until the server has said that it waits for its database.
+fn until_it_waits(world: &World) {
+    for _ in 0..1_500 {
+        if world.log().contains("waiting for the database server") {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("it does not say that it waits: {}", world.log());
 }

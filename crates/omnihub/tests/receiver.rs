@@ -63,8 +63,8 @@ impl Receiver {
     /// Waits for a request.
     pub(crate) fn next(&self) -> Arrival {
         self.arrivals
-            .recv_timeout(std::time::Duration::from_secs(30))
-            .expect("a request comes within 30 s")
+            .recv_timeout(std::time::Duration::from_secs(120))
+            .expect("a request comes within 120 s")
     }
 
     /// Every request that came and was not waited for.

@@ -84,18 +84,25 @@ fn variables_that_cannot_be_honoured_are_told_at_the_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let serve = ["serve", "--port", &port];
-    let state = world.run_with(("DATABASE_URL", "postgres://127.0.0.1:1/omnihub"), &serve);
+    let state = world.run_with(
+        ("DATABASE_URL", "postgres://127.0.0.1/a?sslmode=maybe"),
+        &serve,
+    );
     assert_snapshot!(state.shown(), @r"
     exit 1
-    error: the store in postgres 127.0.0.1:1/omnihub cannot be opened
-      because: the database server cannot be reached: Connection refused (os error 111)
+    error: env DATABASE_URL: the URL of the database cannot be read: invalid value for option `sslmode`
     ");
     assert!(!world.path("omnihub-data").exists());
-    let engine = world.run_with(("OMNIHUB_ENGINE", "temporal"), &serve);
+    let engine = world.run_with(("OMNIHUB_ENGINE", "telepathy"), &serve);
     assert_snapshot!(engine.shown(), @r#"
     exit 1
-    error: env OMNIHUB_ENGINE: `engine.driver` takes one of embedded, not "temporal"
+    error: env OMNIHUB_ENGINE: `engine.driver` takes one of embedded, temporal, not "telepathy"
     "#);
+    let alone = world.run_with(("OMNIHUB_ENGINE", "temporal"), &serve);
+    assert_snapshot!(alone.shown(), @r"
+    exit 1
+    error: Temporal drives goals in more than one process, which can share PostgreSQL only; nobody has set `store.url`, DIR/omnihub.toml can
+    ");
     world
         .run_with(("OMNIHUB_ENGINE", "embedded"), &["config", "show"])
         .good();

@@ -79,7 +79,12 @@ impl World {
 
     /// Starts a server on a free port and waits until it listens.
     pub(crate) fn serve(&self) -> Server {
-        let mut command = self.command(&["serve", "--port", "0"]);
+        self.serve_as("all")
+    }
+
+    /// Starts a server of a role and waits until it listens.
+    pub(crate) fn serve_as(&self, role: &str) -> Server {
+        let mut command = self.command(&["serve", "--port", "0", "--role", role]);
         let log = std::fs::File::create(self.path("server.log")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -93,6 +98,17 @@ impl World {
             child,
             url: url.to_owned(),
         }
+    }
+
+    /// A folder for another process of the same installation: settings, and the keys.
+    pub(crate) fn beside(&self, settings: &str) -> Self {
+        let other = Self::new(settings);
+        for key in ["installation.key", "audit.key"] {
+            let key = format!("omnihub-data/keys/{key}");
+            other.write(&key, "");
+            std::fs::copy(self.path(&key), other.path(&key)).unwrap();
+        }
+        other
     }
 
     /// What the server has said of itself.

@@ -260,6 +260,7 @@ impl From<AcceptError> for ApiError {
             AcceptError::Engine(
                 error @ (engine::Error::Contended { .. }
                 | engine::Error::Append(_)
+                | engine::Error::Elsewhere(_)
                 | engine::Error::Missing(_)),
             ) => Self::internal(chain(&error)),
         }

@@ -17,7 +17,12 @@ pub(crate) async fn ready(app: &App) -> Health {
     }
     match tokio::time::timeout(ANSWER_WITHIN, app.store.open_goals(0, 1)).await {
         Ok(Ok(_)) if app.store.space_is_low() => Health::failing("disk"),
-        Ok(Ok(_)) => Health::ok(),
+        Ok(Ok(_)) => match (app.engine.trouble(), app.config.accepts) {
+            (None, _) => Health::ok(),
+            // What is accepted is durable, and is driven as soon as somebody can be told of it.
+            (Some(_), true) => Health::degraded("temporal"),
+            (Some(_), false) => Health::failing("temporal"),
+        },
         Ok(Err(error)) => {
             tracing::error!(%error, "the database does not answer");
             Health::failing("database")

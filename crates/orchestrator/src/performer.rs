@@ -26,6 +26,10 @@ impl Performer for AgentPerformer {
         async move { agent.perform(&call).await }.boxed()
     }
 
+    fn at_once(&self, call: &Call) -> Option<Outcome> {
+        self.0.perform_at_once(call)
+    }
+
     fn ask(&self, call: Call) -> BoxFuture<'static, Answer> {
         let agent = Arc::clone(&self.0);
         async move { agent.ask(&call) }.boxed()

@@ -18,6 +18,27 @@ use crate::routes::{
 use crate::state::App;
 
 pub(crate) fn router(app: Arc<App>) -> Router {
+    let routes = match app.config.accepts {
+        true => attended().merge(api()),
+        false => attended(),
+    };
+    routes
+        .fallback(path_unknown)
+        .layer(from_fn(wrong_method))
+        .layer(from_fn_with_state(Arc::clone(&app), context::around))
+        .with_state(app)
+}
+
+/// What every process answers.
+fn attended() -> Router<Arc<App>> {
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
+fn api() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/goals", get(goals::list).post(goals::submit))
         .route("/api/v1/goals/{id}", get(goals::show))
@@ -43,15 +64,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/api/v1/admin/emergency_controls",
             get(emergency::list).put(emergency::set),
         )
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
-        .fallback(path_unknown)
-        .layer(from_fn(wrong_method))
-        .layer(from_fn_with_state(Arc::clone(&app), context::around))
-        .with_state(app)
 }
 
 async fn path_unknown() -> ApiError {

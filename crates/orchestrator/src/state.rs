@@ -28,6 +28,8 @@ pub struct OrchestratorConfig {
     pub open_goals_max: u64,
     /// The names of the configured secrets, which plans may refer to.
     pub secrets: BTreeSet<String>,
+    /// Whether the API is served: a worker has only health and figures.
+    pub accepts: bool,
     /// Whether `/metrics` is served.
     pub metrics: bool,
     /// How long requests that are under way may take at shutdown.

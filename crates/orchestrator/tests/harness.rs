@@ -31,7 +31,7 @@ pub(crate) use self::answer::{Answer, mask};
 pub(crate) use self::hands::Hands;
 
 /// Longest wait for something that is about to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// A service with everything below it.
 pub(crate) struct House {
@@ -128,6 +128,7 @@ impl House {
             limits: plot.limits,
             open_goals_max: plot.open_goals_max,
             secrets: BTreeSet::new(),
+            accepts: true,
             metrics: true,
             drain: SOON,
         };

@@ -1,13 +1,22 @@
-//! Real servers for tests, proofs and benchmarks: PostgreSQL, started on free ports of loopback with throw-away data.
+//! Real servers for tests, proofs and benchmarks: PostgreSQL, Temporal and Redis, started on free ports of loopback with throw-away data.
 //!
 //! A server lives no longer than the process that started it, however that ends, and takes its data with it. Nothing of
 //! OmniHub is in here, and nothing in here is part of a deployment.
 
+mod cluster;
+mod http;
+mod port;
 mod postgres;
 mod process;
+mod program;
+mod redis;
+mod temporal;
 
+pub use cluster::TemporalCluster;
 pub use postgres::Postgres;
 pub use process::Error;
+pub use redis::Redis;
+pub use temporal::Temporal;
 
 /// Set where no test may be skipped for want of a server.
 const REQUIRED: &str = "SERVERS_REQUIRED";

@@ -1,23 +1,86 @@
-//! Runs a command with a throw-away PostgreSQL: every `{url}` in it becomes the URL of an empty database. The server ends
-//! with the command. Without a command it says the URL and ends with its input, for trying by hand.
+//! Runs a command with throw-away servers, which end with it; on a wish it kills them meanwhile and starts them again.
+//!
+//! When this program is ended, the command is told to end too, by SIGTERM.
 
+mod arguments;
+mod killer;
+mod random;
+mod started;
+
+use std::error::Error;
 use std::io::{Read as _, Write as _};
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 
-fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let server = servers::Postgres::start()?;
-    let url = server.database()?;
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|word| word.replace("{url}", &url));
-    let Some(program) = arguments.next() else {
-        writeln!(std::io::stdout(), "{url}")?;
-        std::io::stdin().read_to_end(&mut Vec::new())?;
-        return Ok(ExitCode::SUCCESS);
+use self::arguments::{Kills, Run, Wish};
+use self::started::{Server, Started};
+
+/// It was used wrongly.
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let wish = match arguments::read(std::env::args_os().skip(1)) {
+        Ok(wish) => wish,
+        Err(wrong) => {
+            eprintln!("servers: {wrong}\n\n{}", arguments::USAGE);
+            return ExitCode::from(WRONG_USAGE);
+        }
     };
-    let ended = Command::new(program).args(arguments).status()?;
-    Ok(match ended.success() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    let done = match wish {
+        Wish::Help => say(arguments::USAGE).map(|()| true),
+        Wish::Url => say_url().map(|()| true),
+        Wish::Run(run) => run_command(&run).map(|ended| ended.success()),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let source = error.source().map(|source| format!(": {source}"));
+            eprintln!("servers: {error}{}", source.unwrap_or_default());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(text: &str) -> Result<(), Box<dyn Error>> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+fn say_url() -> Result<(), Box<dyn Error>> {
+    let server = servers::Postgres::start()?;
+    say(&server.database()?)?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+fn run_command(run: &Run) -> Result<ExitStatus, Box<dyn Error>> {
+    let started = Started::for_command(run)?;
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]);
+    command.args(run.command.iter().map(|word| started.filled(word)));
+    let mut command = command.spawn()?;
+    match run.kills {
+        None => Ok(command.wait()?),
+        Some(kills) => run_with_kills(&mut command, &started.servers, kills),
+    }
+}
+
+fn run_with_kills(
+    command: &mut Child,
+    servers: &[Server],
+    Kills { every, seed }: Kills,
+) -> Result<ExitStatus, Box<dyn Error>> {
+    let seed = seed.unwrap_or_else(random::any_seed);
+    eprintln!("servers: seed {seed}");
+    match killer::kill_meanwhile(command, servers, (every, seed)) {
+        Ok((ended, kills)) => {
+            eprintln!("servers: {kills} kills, seed {seed}");
+            Ok(ended)
+        }
+        Err(error) => {
+            // It would wait for a server that does not come back.
+            command.kill()?;
+            command.wait()?;
+            Err(error.into())
+        }
+    }
 }

@@ -5,18 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use crate::process::{Error, Process, User, folder, free_port, run, start};
+use crate::port::free_ports;
+use crate::process::{End, Error, Process, User, folder, run, start};
 
 /// Where distributions put the programs of a server, beside the PATH.
 const FOLDER: &str = "/usr/lib/postgresql";
 /// The user who may do everything; nobody else reaches the server.
-const OWNER: &str = "postgres";
-
-/// How often it is asked until it answers, and how long it is left alone between.
-const READY_TRIES: u32 = 300;
-const TRY_EVERY: Duration = Duration::from_millis(100);
+pub(crate) const OWNER: &str = "postgres";
 
 /// A server of PostgreSQL.
 #[derive(Debug)]
@@ -44,7 +40,7 @@ impl Postgres {
         let programs = programs()?;
         let user = User::instead_of_root(OWNER)?;
         let dir = folder("postgres", user)?;
-        let port = free_port()?;
+        let [port] = free_ports()?;
         let data = dir.join("data");
         let mut initdb = User::command(user, &programs.join("initdb"));
         initdb.args([
@@ -84,7 +80,7 @@ impl Postgres {
             "max_wal_size=256MB",
         ];
         server.extend(settings.iter().flat_map(|setting| ["-c", setting]));
-        let process = start("postgres", (&dir, port), user, &server)?;
+        let process = start("postgres", (&dir, port), user, &server, End::Told)?;
         let server = Self {
             process,
             programs,
@@ -97,15 +93,9 @@ impl Postgres {
 
     /// Waits until it answers: it accepts connections a moment before, and is not ready while it recovers.
     fn wait(&self) -> Result<(), Error> {
-        let mut tries = 0;
-        while let Err(error) = self.sql(OWNER, "SELECT 1") {
-            tries += 1;
-            if tries == READY_TRIES {
-                return Err(error);
-            }
-            std::thread::sleep(TRY_EVERY);
-        }
-        Ok(())
+        let ask = || self.sql(OWNER, "SELECT 1").map(drop);
+        let process = &self.process;
+        process.wait_until(|| ask().map_err(|error| error.to_string()))
     }
 
     /// Kills it, with all its processes at once, as a machine that loses its power does. Blocks until they are gone.
@@ -131,14 +121,8 @@ impl Postgres {
     /// [`Error`] where it cannot be had.
     pub fn shared() -> Result<&'static Self, Error> {
         static SHARED: OnceLock<Result<Postgres, Error>> = OnceLock::new();
-        match SHARED.get_or_init(Self::start) {
-            Ok(server) => Ok(server),
-            Err(Error::Missing { program, remedy }) => Err(Error::Missing { program, remedy }),
-            Err(error) => Err(Error::NotReady {
-                program: "postgres",
-                log: error.to_string(),
-            }),
-        }
+        let shared = SHARED.get_or_init(Self::start);
+        shared.as_ref().map_err(|error| error.again("postgres"))
     }
 
     /// Makes an empty database and returns its URL, with the role that may do everything.

@@ -3,7 +3,7 @@
 //! Only processes that it started itself, and theirs, are ever killed.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,20 +18,22 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is tried.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
-/// Ends the server when it is told to, or when the server ends, and removes the folder. The server is told by SIGINT,
-/// which is the fast way for PostgreSQL and the ordinary one for the others. A server that ends while the folder has
-/// the file `down` is started again as soon as that is gone.
+/// Ends the server when it is told to, or when the server ends, and removes the folder. When a server has ended while the
+/// folder has the file `down`, all its threads with it, that becomes `is-down`, and the server is started again as soon as
+/// that is gone.
 const WATCH: &str = r#"
-dir=$1; shift
+dir=$1; end=$2; shift 2
 server=
-trap '[ -z "$server" ] || kill -INT $server 2>/dev/null; wait; rm -rf "$dir"; exit 0' TERM INT
+trap '[ -z "$server" ] || kill -$end $server 2>/dev/null; wait; rm -rf "$dir"; exit 0' TERM INT
 while :; do
     "$@" >>"$dir/log" 2>&1 &
     server=$!
+    echo $server >"$dir/server"
     wait $server 2>/dev/null
     server=
     [ -e "$dir/down" ] || break
-    while [ -e "$dir/down" ]; do sleep 0.05; done
+    mv "$dir/down" "$dir/is-down"
+    while [ -e "$dir/is-down" ]; do sleep 0.05; done
 done
 rm -rf "$dir"
 "#;
@@ -66,6 +68,28 @@ pub enum Error {
     /// A file or process of it could not be made.
     #[error("cannot start a server")]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    /// The same, for another who asks.
+    pub(crate) fn again(&self, program: &'static str) -> Self {
+        match self {
+            Self::Missing { program, remedy } => Self::Missing { program, remedy },
+            error => Self::NotReady {
+                program,
+                log: error.to_string(),
+            },
+        }
+    }
+}
+
+/// How a server is told to end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    /// By SIGINT, which is the fast way for PostgreSQL and the ordinary one for the others.
+    Told,
+    /// By SIGKILL: told, it would take seconds, or ten where what it stands on has ended, and nobody needs what it saves.
+    Killed,
 }
 
 /// A server under way; dropping it ends the server.
@@ -136,12 +160,6 @@ pub(crate) fn folder(program: &str, user: Option<User>) -> Result<PathBuf, Error
     Ok(dir)
 }
 
-/// A port of loopback that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16, Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
-}
-
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Result<String, Error> {
     let output = command.stdin(Stdio::null()).output()?;
@@ -160,6 +178,7 @@ pub(crate) fn start(
     (dir, port): (&Path, u16),
     user: Option<User>,
     server: &[&str],
+    end: End,
 ) -> Result<Process, Error> {
     let (life, dead) = mpsc::channel();
     let (told, tell) = mpsc::channel();
@@ -170,7 +189,11 @@ pub(crate) fn start(
         command.arg("--init-groups");
     }
     command.args(["--pdeathsig", "TERM", "sh", "-c", WATCH, "sh"]);
-    command.arg(dir).args(server).stdin(Stdio::null());
+    command.arg(dir).arg(match end {
+        End::Told => "INT",
+        End::Killed => "KILL",
+    });
+    command.args(server).stdin(Stdio::null());
     // The kernel tells the shell when the thread ends that started it, so that thread lives as long as the server.
     let spawn = move || {
         let child = command.spawn();
@@ -197,40 +220,55 @@ impl Process {
         std::fs::write(self.dir.join("down"), "")?;
         // Stopped, it starts no other in place of those that are killed.
         signal(server, Signal::STOP)?;
-        let mut killed = children(server)?;
+        let killed = children(server)?;
         for child in &killed {
             signal(*child, Signal::KILL)?;
         }
         signal(server, Signal::KILL)?;
-        killed.push(server);
-        let begun = Instant::now();
-        while killed.iter().any(|process| runs(*process)) {
-            if begun.elapsed() > READY_TIMEOUT {
-                let reason = "it cannot be killed".to_owned();
-                return Err(self.not_ready(reason));
-            }
-            std::thread::sleep(TRY_EVERY);
-        }
-        Ok(())
+        // A process of many threads that is no more than a zombie may still hold its ports: the shell knows better.
+        self.wait_until(|| {
+            let gone = !killed.iter().any(|process| runs(*process));
+            let seen = self.dir.join("is-down").exists();
+            (gone && seen)
+                .then_some(())
+                .ok_or_else(|| "it cannot be killed".to_owned())
+        })
     }
 
     /// Starts a server that was killed once more, with what it left on the disk.
     pub(crate) fn start_again(&self) -> Result<(), Error> {
-        std::fs::remove_file(self.dir.join("down"))?;
+        std::fs::remove_file(self.dir.join("is-down"))?;
         self.wait()
     }
 
     /// Waits until it accepts connections.
     fn wait(&self) -> Result<(), Error> {
+        self.wait_until(|| {
+            let accepts = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+            accepts.map(drop).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Waits until it is ready, or is not for the reason given last.
+    pub(crate) fn wait_until(&self, ready: impl Fn() -> Result<(), String>) -> Result<(), Error> {
         let begun = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+        let mut log = String::new();
+        while let Err(reason) = ready() {
+            // Its log goes with the folder when it ends.
+            log = std::fs::read_to_string(self.dir.join("log")).unwrap_or(log);
             if begun.elapsed() > READY_TIMEOUT || !self.dir.exists() {
-                let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-                return Err(self.not_ready(log));
+                return Err(self.not_ready(format!("{reason}\n{log}")));
             }
             std::thread::sleep(TRY_EVERY);
         }
         Ok(())
+    }
+
+    /// The number of the process that the shell started last.
+    pub(crate) fn server(&self) -> Result<u32, Error> {
+        let text = std::fs::read_to_string(self.dir.join("server"))?;
+        let number = text.trim().parse();
+        number.map_err(|_| io::Error::other("its number cannot be read").into())
     }
 
     fn not_ready(&self, log: String) -> Error {

@@ -40,6 +40,8 @@ pub struct Append {
     pub gate: u64,
     /// Whether the events admit an effect, or a goal: only then the gate and the free space matter.
     pub admits: bool,
+    /// Whether effects start with the events: whoever finds them in flight is told who began them.
+    pub starts: bool,
     /// What happened, in order; at least one event.
     pub events: Vec<Event>,
     /// The evidence of it.

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::evidence;
 use crate::gate::{Control, Gate};
 use crate::goals::time;
-use crate::store::{Store, either};
+use crate::store::{Kind, Store, either};
 
 /// A change of the controls.
 #[derive(Debug, Clone)]
@@ -36,6 +36,17 @@ impl Store {
     /// The emergency controls as they are now.
     pub fn gate(&self) -> Gate {
         self.shared().gate.borrow().clone()
+    }
+
+    /// The emergency controls as they are where they are kept: another process may have changed them a moment ago.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn look_at_controls(&self) -> Result<Gate, Error> {
+        match &self.kind {
+            Kind::Sqlite(_) => Ok(self.gate()),
+            Kind::Postgres(postgres) => postgres.look_at_controls().await,
+        }
     }
 
     /// Follows the emergency controls.

@@ -93,6 +93,26 @@ pub enum Error {
     /// A store is where one was to be moved to.
     #[error("the database holds a store already")]
     NotEmpty,
+    /// A backup was restored to a data directory, and could not be moved from there.
+    #[error(
+        "the backup is restored in {dir} and could not be moved into the database: \
+         `omnihub migrate --from sqlite --to postgres` goes on from there"
+    )]
+    Unmoved {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why it could not be moved.
+        source: Box<Error>,
+    },
+    /// The data directory holds a store of its own, and the database none.
+    #[error(
+        "{dir} holds a store on SQLite and the database holds none: `omnihub migrate --from sqlite --to postgres` moves \
+         it there; a new store needs another data directory"
+    )]
+    NotMoved {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// A backup is not what was written.
     #[error("backup {path}: {reason}")]
     Backup {
@@ -130,6 +150,12 @@ pub enum Error {
     /// The URL of the database says nothing that can be connected to.
     #[error("the URL of the database cannot be read: {0}")]
     Url(String),
+    /// The URL of Redis says nothing that can be connected to.
+    #[error("the URL of Redis cannot be read: {0}")]
+    RedisUrl(String),
+    /// Redis cannot be used. No store needs it.
+    #[error("Redis cannot be used: {0}")]
+    Redis(String),
     /// The database server cannot be reached.
     #[error("the database server cannot be reached: {0}")]
     Unreachable(String),

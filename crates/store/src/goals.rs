@@ -21,6 +21,8 @@ pub struct Loaded {
     pub owner: Subject,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// Whether another process began what the goal has in flight, if anything; it may still be at it.
+    pub elsewhere: bool,
 }
 
 /// An open goal, as the driver finds it again at start.

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::id::{GoalId, TenantId};
-use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::store::{Kind, Store};
@@ -17,8 +16,19 @@ use crate::store::{Kind, Store};
 pub struct Lead {
     /// How often the lead has gone from one holder to another.
     pub epoch: u64,
-    /// Since when this holder has it, by its own clock. What began before was begun by others, who may still be at it.
-    pub since: Timestamp,
+}
+
+/// A goal that was changed by a process that does not drive it: whoever does has to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// The row, for [`Store::told`].
+    pub id: u64,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The goal.
+    pub goal: GoalId,
+    /// Whether it was accepted before: then it may be waiting, and has to be woken.
+    pub accepted: bool,
 }
 
 impl Store {
@@ -34,10 +44,7 @@ impl Store {
     pub async fn lead(&self, lease: Duration) -> Result<Option<Lead>, Error> {
         match &self.kind {
             // The lock on the data directory is all the lead that is needed.
-            Kind::Sqlite(_) => Ok(Some(Lead {
-                epoch: 0,
-                since: Timestamp::MIN,
-            })),
+            Kind::Sqlite(_) => Ok(Some(Lead { epoch: 0 })),
             Kind::Postgres(postgres) => postgres.lead(lease).await,
         }
     }
@@ -64,15 +71,41 @@ impl Store {
         self.shared().driving.load(Ordering::SeqCst)
     }
 
-    /// Takes goals out of the queue of those that other processes changed, each to be looked at soon. Only a hint: what
-    /// is to be found is in the store, and whoever drives looks at all open goals now and then.
+    /// Says that goals are driven by whoever is told by the queue: those that this process accepts and those that it takes
+    /// wishes for are queued even where it leads. For so long they are given to nobody else, so that this process can tell
+    /// of them at once ([`Store::take_fresh`]).
+    pub fn set_dispatched(&self, lease: Duration) {
+        // Said twice, the first holds.
+        self.shared().dispatched.get_or_init(|| lease);
+    }
+
+    /// Takes the oldest of what this process has queued and keeps to itself, at most so many. What nobody is told of in
+    /// time is left to [`Store::take_queued`].
+    pub fn take_fresh(&self, most: u32) -> Vec<Queued> {
+        self.shared()
+            .take_fresh(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// Takes goals of the queue, oldest first, to tell whoever drives them; for so long nobody else is given them. Only a
+    /// hint: what is to be found is in the store, and whoever drives looks at all open goals now and then.
     ///
     /// # Errors
     /// [`Error`] where the queue cannot be read.
-    pub async fn take_queued(&self, limit: u32) -> Result<Vec<(TenantId, GoalId)>, Error> {
+    pub async fn take_queued(&self, limit: u32, lease: Duration) -> Result<Vec<Queued>, Error> {
         match &self.kind {
             Kind::Sqlite(_) => Ok(Vec::new()),
-            Kind::Postgres(postgres) => postgres.take_queued(limit).await,
+            Kind::Postgres(postgres) => postgres.take_queued(limit, lease).await,
+        }
+    }
+
+    /// Takes those out of the queue whose drivers were told.
+    ///
+    /// # Errors
+    /// [`Error`] where the queue cannot be written; then they are told again.
+    pub async fn told(&self, queued: &[u64]) -> Result<(), Error> {
+        match &self.kind {
+            Kind::Sqlite(_) => Ok(()),
+            Kind::Postgres(postgres) => postgres.told(queued).await,
         }
     }
 }

@@ -4,11 +4,16 @@ use std::fmt;
 use std::path::Path;
 
 use audit::VerifierKey;
+use domain::id::Subject;
 
 use crate::error::{Damage, Error};
 use crate::evidence::verify::{Verified, VerifyOptions};
-use crate::postgres::{PostgresConfig, check_postgres, verifier_key_postgres, verify_postgres};
-use crate::sqlite::{check_full, verifier_key, verify};
+use crate::moving::move_to_postgres;
+use crate::postgres::moving::check_empty;
+use crate::postgres::{
+    PostgresConfig, back_up_postgres, check_postgres, verifier_key_postgres, verify_postgres,
+};
+use crate::sqlite::{Manifest, Restored, back_up, check_full, restore, verifier_key, verify};
 use crate::store::{Store, StoreConfig};
 
 /// Where a store is. Shown, it never says a password.
@@ -35,10 +40,7 @@ impl Location {
     /// As [`Store::open`] and [`Store::connect`].
     pub async fn open(self) -> Result<Store, Error> {
         match self {
-            Self::Directory(config) => {
-                let opened = tokio::task::spawn_blocking(move || Store::open(config)).await;
-                opened.map_err(|_| Error::Closed)?
-            }
+            Self::Directory(config) => blocking(move || Store::open(config)).await,
             Self::Database(config) => Store::connect(config).await,
         }
     }
@@ -55,6 +57,50 @@ impl Location {
                 Err(Error::NoSchema) => Ok(false),
                 Err(error) => Err(error),
             },
+        }
+    }
+
+    /// Copies the store into a new folder, with its keys; servers may be running. Takes as long as reading all of it.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where the folder is there already; [`Error`] where the store cannot be read or the copy not
+    /// written. Nothing is left behind then.
+    pub async fn back_up(&self, target: &Path) -> Result<Manifest, Error> {
+        match self {
+            Self::Directory(config) => {
+                let (dir, target) = (config.dir.clone(), target.to_owned());
+                blocking(move || back_up(&dir, &target)).await
+            }
+            Self::Database(config) => back_up_postgres(config, target).await,
+        }
+    }
+
+    /// Makes the store from a backup, of whichever kind that was taken of: every tenant in it is on hold, under a new
+    /// epoch, and evidence says so. A database is filled from the data directory that is made first.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where the data directory holds anything, [`Error::NotEmpty`] where the database does;
+    /// [`Error::Backup`] where a file of the backup is not what was written, [`Error::Damaged`] where the store in it is
+    /// not. Nothing is left behind then, but for an empty schema. [`Error::Unmoved`] where the data directory was made and
+    /// the database not filled: [`crate::move_to_postgres`] goes on from there.
+    pub async fn restore(&self, backup: &Path, by: &Subject) -> Result<Restored, Error> {
+        if let Self::Database(config) = self {
+            check_empty(config).await?;
+        }
+        let (backup, dir, restorer) = (backup.to_owned(), self.dir().to_owned(), by.clone());
+        let restored = blocking(move || restore(&backup, &dir, &restorer)).await?;
+        match self {
+            Self::Directory(_) => Ok(restored),
+            Self::Database(config) => {
+                let from = StoreConfig::new(&config.dir);
+                let moved = move_to_postgres(from, config, by).await;
+                moved.map_err(|error| Error::Unmoved {
+                    dir: config.dir.clone(),
+                    source: Box::new(error),
+                })?;
+                let epoch = restored.epoch + 1; // that of the move
+                Ok(Restored { epoch, ..restored })
+            }
         }
     }
 
@@ -90,6 +136,14 @@ impl Location {
             Self::Database(config) => check_postgres(config).await,
         }
     }
+}
+
+/// Does what blocks where it may.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked.map_err(|_| Error::Closed)?
 }
 
 impl fmt::Display for Location {

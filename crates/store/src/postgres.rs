@@ -9,6 +9,7 @@
 
 mod append;
 mod approvals;
+mod backup;
 mod check;
 mod connection;
 mod controls;
@@ -40,6 +41,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
+use crate::hints::{Hints, RedisConfig, Server};
 use crate::shared::Shared;
 use crate::{fault, keys};
 use connection::{As, Connection, Pool};
@@ -47,6 +49,7 @@ use group::Groups;
 use lead::Holder;
 use tenants::Tenant;
 
+pub(crate) use backup::back_up_postgres;
 pub use check::check_postgres;
 pub use evidence::verify::{verifier_key_postgres, verify_postgres};
 
@@ -54,6 +57,10 @@ pub use evidence::verify::{verifier_key_postgres, verify_postgres};
 const CONNECTIONS: usize = 10;
 /// What the server may take unless the caller says otherwise: hundreds of times what a group takes on a slow disk.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often other processes' commits are looked for unless the caller says otherwise: an event of a goal is seen that
+/// late at most.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The port of Postgres where a URL names none.
 const PORT: u16 = 5432;
@@ -74,6 +81,11 @@ pub struct PostgresConfig {
     /// How long the server may take for one answer, what it waits for of other processes included; a process that says
     /// nothing within a transaction for half as long loses it, so that its locks never outlive it.
     pub timeout: Duration,
+    /// Redis, through which processes that share the database tell each other where to look before their time; `None`:
+    /// they only look every [`PostgresConfig::look_every`].
+    pub hints: Option<RedisConfig>,
+    /// How often other processes' commits are looked for, whatever hints say. Tests set it, to see what hints do.
+    pub look_every: Duration,
 }
 
 impl PostgresConfig {
@@ -85,6 +97,8 @@ impl PostgresConfig {
             ca: None,
             connections: CONNECTIONS,
             timeout: TIMEOUT,
+            hints: None,
+            look_every: LOOK_EVERY,
         }
     }
 
@@ -125,6 +139,8 @@ struct Inner {
     shared: Arc<Shared>,
     groups: Groups,
     holder: Holder,
+    /// `None`: there is no Redis.
+    hints: Option<Hints>,
     /// Toolsets that are known to be stored.
     toolsets: Mutex<HashSet<Digest>>,
 }
@@ -132,6 +148,7 @@ struct Inner {
 impl Postgres {
     /// Opens a store, or founds it.
     pub(crate) async fn connect(config: PostgresConfig) -> Result<Self, Error> {
+        let redis = config.hints.as_ref().map(Server::of).transpose()?;
         let pool = connection::pool(&config)?;
         schema::migrate(&pool).await?;
         keys::create_dir(&config.dir)?;
@@ -141,12 +158,18 @@ impl Postgres {
         let installation = installation::open(&pool, &config.dir).await?;
         let gate = controls::read_gate(&pool).await?;
         let shared = Arc::new(Shared::new(&config.dir, installation, gate));
+        let holder = Holder::of(&config.dir)?;
+        let hints = redis.map(|server| {
+            let counters = Arc::clone(&shared.counters);
+            Hints::start(server, &shared.installation.name, counters)
+        });
         let store = Self {
             inner: Arc::new(Inner {
                 pool,
                 shared,
                 groups: Groups::default(),
-                holder: Holder::of(&config.dir)?,
+                holder,
+                hints,
                 toolsets: Mutex::default(),
             }),
         };
@@ -154,13 +177,18 @@ impl Postgres {
         if let Some(damage) = unheld.into_iter().next() {
             return Err(damage.into());
         }
-        poll::start(&store);
+        poll::start(&store, config.look_every);
         Ok(store)
     }
 
     /// What the parts of the store share.
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.inner.shared)
+    }
+
+    /// What it hints to other processes; `None`: there is no Redis.
+    pub(crate) fn hints(&self) -> Option<&Hints> {
+        self.inner.hints.as_ref()
     }
 
     async fn connection(&self) -> Result<Connection, Error> {
@@ -188,6 +216,7 @@ impl Postgres {
         let setup = conn.transaction().await?;
         let [statement] = conn.prepare([sql]).await?;
         let (_, rows, _) = tokio::try_join!(
+            biased;
             conn.begin(&setup, of),
             conn.query(&statement, values),
             conn.batch("COMMIT")
@@ -235,6 +264,7 @@ async fn read_one<const N: usize>(
     let setup = conn.transaction().await?;
     let [statement] = conn.prepare([sql]).await?;
     let (_, rows, _) = tokio::try_join!(
+        biased;
         conn.begin_read(&setup, of),
         conn.query(&statement, values),
         conn.batch("COMMIT")

@@ -4,7 +4,7 @@
 
 mod append;
 mod approvals;
-mod backup;
+pub(crate) mod backup;
 mod check;
 mod connection;
 mod controls;

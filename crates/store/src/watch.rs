@@ -37,6 +37,21 @@ impl Watchers {
         watched.map(|(goal, _)| goal.clone()).collect()
     }
 
+    /// Of goals that are said to have reached a sequence those that somebody watches who was not told so.
+    pub(crate) fn untold(
+        &self,
+        said: impl IntoIterator<Item = ((TenantId, GoalId), u64)>,
+    ) -> Vec<(TenantId, GoalId)> {
+        let goals = self.lock();
+        let is_untold = |goal: &(TenantId, GoalId), sequence| {
+            let sender = goals.get(goal);
+            sender.is_some_and(|sender| sender.receiver_count() > 0 && *sender.borrow() < sequence)
+        };
+        said.into_iter()
+            .filter_map(|(goal, sequence)| is_untold(&goal, sequence).then_some(goal))
+            .collect()
+    }
+
     /// Tells the watchers of each goal its newest sequence.
     pub(crate) fn tell(&self, news: &[(TenantId, GoalId, u64)]) {
         if news.is_empty() {

@@ -2,12 +2,19 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use audit::Action;
-use store::{Chain, Error, Manifest, Page, Store, StoreConfig, VerifyOptions, back_up, restore};
+use store::{
+    Chain, Error, Location, Manifest, Page, PostgresConfig, Store, StoreConfig, VerifyOptions,
+    back_up, restore,
+};
 
 use crate::child;
 use crate::crash::check;
+use crate::moving::{entries, fill, seen_of_goals};
+use crate::place::Place;
 use crate::world::{Driven, chain_of, goal_id, subject, tenant};
 
 /// Lines that the working child says between two backups.
@@ -105,6 +112,140 @@ fn a_restored_store_is_held_under_a_new_epoch_and_its_evidence_says_so() {
         for chain in store::verify(&into, &VerifyOptions::default()).unwrap() {
             chain.result.unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_of_postgres_is_restored_wherever_one_wants() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let store = place.open().await;
+    fill(&store).await;
+    let (before, evidence) = (seen_of_goals(&store).await, entries(&store, "acme").await);
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join("backup");
+    let of = Location::Database(place.config().unwrap());
+
+    let manifest = of.back_up(&backup).await.unwrap();
+
+    assert_eq!((manifest.goals, manifest.open_goals), (3, 2));
+    let mut after = Driven::new(&store, &tenant("acme"), "after");
+    after.accept(&store, &chain_of(1));
+    store.append(after.append()).await.unwrap();
+    let other = Place::postgres().unwrap();
+    let config = |name: &str| dir.path().join(name);
+    let on_postgres = PostgresConfig::new(config("postgres"), other.url());
+    for (location, epoch) in [
+        (Location::Directory(StoreConfig::new(config("sqlite"))), 2),
+        (Location::Database(on_postgres), 3),
+    ] {
+        let restored = location.restore(&backup, &subject("olaf")).await.unwrap();
+        assert_eq!((restored.epoch, restored.tenants), (epoch, 2));
+        assert_eq!(location.check_full().await.unwrap(), []);
+        for chain in location.verify(&VerifyOptions::default()).await.unwrap() {
+            chain.result.unwrap();
+        }
+        let again = location.restore(&backup, &subject("olaf")).await;
+        let again = again.unwrap_err();
+        assert!(
+            matches!(again, Error::Exists { .. } | Error::NotEmpty),
+            "{again}"
+        );
+
+        let restored = location.open().await.unwrap();
+        assert_eq!(restored.epoch(), epoch);
+        assert_eq!(seen_of_goals(&restored).await, before);
+        let now = entries(&restored, "acme").await;
+        assert_eq!(now[..evidence.len()], evidence);
+        let gate = restored.gate();
+        let held = gate.holding(&tenant("acme"), &goal_id("asked")).unwrap();
+        assert!(held.starts_with("restored from the backup of "), "{held}");
+        let mut controls = gate.all_active().iter();
+        assert!(controls.any(|control| control.reason == "an audit"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_postgres_at_work_holds_all_that_was_answered_before() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let store = place.open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let (counted, at_work) = (Arc::clone(&answered), store.clone());
+    let work = tokio::spawn(async move {
+        for number in 0.. {
+            let of = tenant(["acme", "other", "third"][number % 3]);
+            let mut goal = Driven::new(&at_work, &of, &format!("g{number}"));
+            goal.accept(&at_work, &chain_of(2));
+            goal.start();
+            at_work.append(goal.append()).await.unwrap();
+            goal.succeed();
+            at_work.append(goal.append()).await.unwrap();
+            counted.store(number + 1, Ordering::SeqCst);
+        }
+    });
+    let of = Location::Database(place.config().unwrap());
+    for round in 1..5 {
+        while answered.load(Ordering::SeqCst) < round * 50 {
+            tokio::task::yield_now().await;
+        }
+        let before = answered.load(Ordering::SeqCst);
+        let backup = dir.path().join(format!("backup-{round}"));
+        // Read whole once it is written: every goal follows from its journal, every chain ends where its entries do.
+        let manifest = of.back_up(&backup).await.unwrap();
+        assert!(manifest.goals >= before as u64, "{before}: {manifest:?}");
+        let into = StoreConfig::new(dir.path().join(format!("restored-{round}")));
+        let into = Location::Directory(into);
+        into.restore(&backup, &subject("olaf")).await.unwrap();
+    }
+    work.abort();
+}
+
+#[tokio::test]
+async fn what_is_damaged_in_postgres_is_named_and_not_backed_up() {
+    for (damage, named) in [
+        (
+            "DELETE FROM omnihub.journal WHERE first_sequence > 1",
+            "journal",
+        ),
+        ("DELETE FROM omnihub.journal", "its journal is missing"),
+        (
+            "UPDATE omnihub.audit SET at = at + 1 WHERE previous IS NULL",
+            "audit",
+        ),
+        // Its lanes decide what people are asked.
+        (
+            "UPDATE omnihub.toolsets SET body = body || ' '::bytea",
+            "toolsets",
+        ),
+        (
+            "DELETE FROM omnihub.tenants WHERE tenant = 'acme'",
+            "a tenant that the store does not have",
+        ),
+        (
+            "WITH newest AS (SELECT max(id) AS id FROM omnihub.goals WHERE tenant = 'acme'),
+                gone AS (DELETE FROM omnihub.journal USING newest WHERE goal = newest.id)
+            DELETE FROM omnihub.goals USING newest WHERE goals.id = newest.id",
+            "does not end where its goals do",
+        ),
+        (
+            "DELETE FROM omnihub.checkpoints",
+            "its newest checkpoint is missing",
+        ),
+    ] {
+        let Some(place) = Place::postgres() else {
+            return;
+        };
+        fill(&place.open().await).await;
+        place.sql(damage).await;
+        let dir = tempfile::tempdir().unwrap();
+        let of = Location::Database(place.config().unwrap());
+        let refused = of.back_up(&dir.path().join("backup")).await.unwrap_err();
+        assert!(refused.to_string().contains(named), "{refused}");
+        assert_eq!(names(dir.path()), Vec::<String>::new());
     }
 }
 

@@ -21,6 +21,7 @@ mod evidence;
 mod founding;
 mod golden;
 mod guarding;
+mod hinting;
 mod limiting;
 mod listing;
 mod load;

@@ -14,7 +14,7 @@ use crate::place::Place;
 use crate::world::{Driven, asking, chain_of, goal_id, subject, tenant};
 
 /// A store with something in every table: goals that ended, wait, are wished for and erased, of two tenants.
-async fn fill(store: &Store) {
+pub async fn fill(store: &Store) {
     let (acme, other) = (tenant("acme"), tenant("other"));
     let mut ended = Driven::new(store, &acme, "ended");
     ended.accept(store, &chain_of(2));
@@ -77,6 +77,12 @@ fn answer() -> (RequestKey, Answer) {
 
 /// Everything that can be read of a store from outside, as text.
 async fn seen(store: &Store) -> String {
+    let gate = store.gate();
+    format!("{}{:?}\n", seen_of_goals(store).await, gate.all_active())
+}
+
+/// The same without the controls.
+pub async fn seen_of_goals(store: &Store) -> String {
     let mut seen = String::new();
     for of in [tenant("acme"), tenant("other")] {
         for open in store
@@ -98,13 +104,12 @@ async fn seen(store: &Store) -> String {
         .await
         .unwrap();
     let open = store.open_goals(0, 100).await.unwrap();
-    let gate = store.gate();
-    seen.push_str(&format!("{due:?} {open:?} {:?}\n", gate.all_active()));
+    seen.push_str(&format!("{due:?} {open:?}\n"));
     seen
 }
 
 /// The entries of a chain, oldest first.
-async fn entries(store: &Store, of: &str) -> Vec<String> {
+pub async fn entries(store: &Store, of: &str) -> Vec<String> {
     let page = Page {
         limit: 1_000,
         before: None,
@@ -207,4 +212,16 @@ async fn a_move_that_was_cut_short_is_begun_again() {
     moves(&place, &config).await.unwrap();
 
     assert_eq!(place.damages().await, []);
+}
+
+#[tokio::test]
+async fn no_store_is_founded_beside_one_that_was_to_be_moved() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    drop(Store::open(StoreConfig::new(place.dir())).unwrap());
+    let refused = Store::connect(place.config().unwrap()).await.unwrap_err();
+    assert!(matches!(refused, Error::NotMoved { .. }), "{refused}");
+    moves(&place, &place.config().unwrap()).await.unwrap();
+    drop(place.open().await);
 }

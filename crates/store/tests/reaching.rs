@@ -123,12 +123,12 @@ async fn an_address_that_cannot_be_read_is_said_to_be() {
 }
 
 /// Who signs, and a server's certificate for the address 127.0.0.1 alone.
-struct Certificates {
+pub struct Certificates {
     dir: tempfile::TempDir,
 }
 
 impl Certificates {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let made = Self {
             dir: tempfile::tempdir().unwrap(),
         };
@@ -160,7 +160,7 @@ impl Certificates {
         assert!(done.status.success(), "{arguments}: {said}");
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path().join(name)
     }
 

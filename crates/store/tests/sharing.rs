@@ -19,13 +19,13 @@ async fn two(place: &Place) -> ([Store; 2], Place) {
     ([one, other.open().await], other)
 }
 
-fn new_goal(store: &Store, of: &str, trace: &str) -> Driven {
+pub fn new_goal(store: &Store, of: &str, trace: &str) -> Driven {
     let mut goal = Driven::new(store, &tenant(of), trace);
     goal.accept(store, &chain_of(2));
     goal
 }
 
-async fn set(store: &Store, of: &str, mode: Mode) -> Result<Gate, Error> {
+pub async fn set(store: &Store, of: &str, mode: Mode) -> Result<Gate, Error> {
     let draft = Draft::new(Action::ADMIN_CHANGED, "boss", "control", of);
     let control = SetControl {
         tenant: Some(tenant(of)),

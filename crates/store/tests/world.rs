@@ -234,6 +234,7 @@ impl Driven {
             inbox_read: self.inbox_read,
             gate: 1,
             admits: false,
+            starts: false,
             events: std::mem::take(&mut self.events),
             evidence: std::mem::take(&mut self.evidence),
             row: GoalRow {

@@ -1,15 +1,18 @@
 //! The lead: of the processes that share a store one drives, and another takes over when it dies.
 //!
 //! A process leads as long as its lease runs by its own clock; after that it starts nothing, though it records what ends.
-//! Whoever takes over waits for what others may have in flight before it doubts or repeats it ([`Engine::fenced_until`]).
+//! Whoever takes over waits for what others may have in flight before it doubts or repeats it
+//! (`Runner::fenced_until`). Where a port has goals driven, the leader only looks for those that nobody drives.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
-use saga::Saga;
 use store::Lead;
+use tokio::task::JoinSet;
 
+use super::dispatch::{self, Sweep};
 use super::{Engine, GoalRef};
 
 /// How long the lead lasts without being renewed: another process takes over that long after the leader's death.
@@ -18,22 +21,20 @@ const LEASE: Duration = Duration::from_secs(6);
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How much earlier than the database the holder believes that its lease has run out.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How often goals are taken from the queue of those that other processes changed.
+/// How often goals are taken from the queue of those that other processes changed, where no hint comes earlier.
 const QUEUE_EVERY: Duration = Duration::from_millis(100);
 /// Goals taken at once.
 const QUEUE_PIECE: u32 = 1_000;
-/// How often the leader looks at all open goals, for those that the queue has missed.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// The pause before a sweep that was cut short is begun again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// How long after its event an effect may still begin: the commit lies between (DESIGN §5).
-pub(super) const START_WITHIN: Duration = Duration::from_secs(5);
-/// How far two processes' clocks may be apart.
-const SKEW: SignedDuration = SignedDuration::from_secs(5);
-
-/// Whether this process leads, and since when.
+/// Whether this process leads.
 #[derive(Default)]
 pub(super) struct Leading {
     state: Mutex<Option<(Lead, Instant)>>,
+    /// Terms so far. A new one begins also where the lease ran out although nobody else took it: what was accepted in
+    /// between was left to whoever leads next.
+    terms: AtomicU64,
 }
 
 impl Leading {
@@ -44,6 +45,9 @@ impl Leading {
     }
 
     fn set(&self, state: Option<(Lead, Instant)>) {
+        if state.is_some() && self.lead().is_none() {
+            self.terms.fetch_add(1, Ordering::SeqCst);
+        }
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -54,27 +58,7 @@ impl Engine {
         !self.store().is_shared() || self.shared.leading.lead().is_some()
     }
 
-    /// Until when somebody else may be at what a goal has in flight; `None`: nobody is.
-    ///
-    /// What this holder began itself, in this life or one before, is known to have ended with it.
-    pub(super) fn fenced_until(&self, saga: &Saga, now: Timestamp) -> Option<Timestamp> {
-        if !self.store().is_shared() {
-            return None;
-        }
-        let slowest = saga.pending().map(|effect| effect.call.timeout_seconds);
-        let slowest = Duration::from_secs(u64::from(slowest.max()?));
-        let last = saga.times().1?;
-        let since = self.shared.leading.lead()?.since;
-        let until = (START_WITHIN + slowest + super::task::GRACE)
-            .try_into()
-            .ok()
-            .and_then(|rest: SignedDuration| last.saturating_add(rest).ok())
-            .and_then(|until| until.saturating_add(SKEW).ok())
-            .unwrap_or(Timestamp::MAX);
-        (last < since && until > now).then_some(until)
-    }
-
-    /// Tries for the lead, or renews it; whoever gets it looks at all open goals.
+    /// Tries for the lead, or renews it.
     pub(super) async fn try_to_lead(&self) {
         let asked = Instant::now();
         let before = self.shared.leading.lead();
@@ -91,30 +75,39 @@ impl Engine {
             .set(lead.map(|lead| (lead, asked + LEASE - MARGIN)));
         self.store().set_driving(lead.is_some());
         match (before, lead) {
-            (None, Some(lead)) => {
-                tracing::info!(epoch = lead.epoch, "this process drives");
-                self.sweep().await;
-            }
-            (Some(_), None) => tracing::warn!("another process drives now"),
+            (None, Some(lead)) => tracing::info!(epoch = lead.epoch, "this process leads"),
+            (Some(_), None) => tracing::warn!("another process leads now"),
             _ => {}
         }
     }
 
-    /// Looks at all open goals, for those that have something to do.
-    async fn sweep(&self) {
-        if let Err(error) = self.recover().await {
+    /// Looks at all open goals, for those that have something to do; `false`: not at all of them.
+    async fn sweep(self, sweep: Sweep) -> bool {
+        let swept = match &self.shared.port {
+            None => self.recover().await.map(|()| true),
+            Some(port) if port.trouble().is_none() => dispatch::sweep(&self, port, sweep).await,
+            Some(_) => Ok(false),
+        };
+        swept.unwrap_or_else(|error| {
             let cause = cause(&error);
             tracing::warn!("cannot look at the open goals: {error}{cause}");
-        }
+            false
+        })
     }
 
     /// Wakes the goals that other processes changed.
     async fn take_queued(&self) {
-        // What cannot be read now is found by the sweep.
-        let queued = self.store().take_queued(QUEUE_PIECE).await;
-        for (tenant, goal) in queued.unwrap_or_default() {
+        let queued = self.store().take_queued(QUEUE_PIECE, QUEUE_EVERY).await;
+        let queued = queued.unwrap_or_default();
+        if queued.is_empty() {
+            return;
+        }
+        let rows: Vec<_> = queued.iter().map(|queued| queued.id).collect();
+        for store::Queued { tenant, goal, .. } in queued {
             self.wake(&GoalRef { tenant, goal });
         }
+        // What cannot be read or written now is found by the sweep, or again.
+        self.store().told(&rows).await.unwrap_or_default();
     }
 }
 
@@ -127,23 +120,113 @@ fn cause(error: &dyn std::error::Error) -> String {
 
 /// Keeps trying for the lead, and looks for work while it has it; ends with the engine.
 pub(super) async fn run(engine: Engine) {
-    let (mut renewed, mut swept) = (Instant::now(), Instant::now());
-    let mut gate = engine.store().gate().generation();
+    let mut renewed = Instant::now();
+    let mut duty = Duty::new(&engine);
+    let mut queued = engine.store().queue_hints();
     loop {
-        tokio::time::sleep(QUEUE_EVERY).await;
+        let takes = engine.shared.port.is_none() && engine.leads();
+        // Both arms only wait.
+        tokio::select! {
+            Ok(()) = queued.changed(), if takes => {}
+            () = tokio::time::sleep(QUEUE_EVERY) => {}
+        }
         if renewed.elapsed() >= RENEW_EVERY {
             renewed = Instant::now();
             engine.try_to_lead().await;
         }
+        if duty.term != engine.shared.leading.terms.load(Ordering::SeqCst) {
+            duty = Duty::new(&engine);
+        }
         if engine.leads() && !engine.draining() {
-            engine.take_queued().await;
-            // What others let go is to go on at once.
-            let newest = engine.store().gate().generation();
-            if swept.elapsed() >= SWEEP_EVERY || newest != gate {
-                gate = newest;
-                swept = Instant::now();
-                engine.sweep().await;
+            if engine.shared.port.is_none() {
+                engine.take_queued().await;
+            }
+            duty.attend(&engine);
+        } else {
+            duty = Duty::new(&engine);
+        }
+    }
+}
+
+/// The sweeps that whoever leads owes: one at a time, beside the renewals, and again where one was cut short. Dropped, it
+/// sweeps no more.
+struct Duty {
+    term: u64,
+    /// None stands for another: one wakes, the other starts.
+    owed: BTreeSet<Sweep>,
+    /// What is owed now and then. What was let go just before the lead changed hands may be found only the second time.
+    regular: Sweep,
+    /// The controls by which was swept.
+    gate: u64,
+    /// When the last sweep began, and when the next may.
+    begun: Instant,
+    not_before: Instant,
+    under_way: JoinSet<(Sweep, bool)>,
+}
+
+impl Duty {
+    /// What somebody owes who has not led until now.
+    fn new(engine: &Engine) -> Self {
+        Self {
+            term: engine.shared.leading.terms.load(Ordering::SeqCst),
+            owed: BTreeSet::from([Sweep::Taken]),
+            regular: Sweep::Taken,
+            gate: engine.store().gate().generation(),
+            begun: Instant::now(),
+            not_before: Instant::now(),
+            under_way: JoinSet::new(),
+        }
+    }
+
+    fn attend(&mut self, engine: &Engine) {
+        match self.under_way.try_join_next() {
+            None if !self.under_way.is_empty() => return,
+            None | Some(Ok((_, true))) => {}
+            Some(cut) => {
+                self.owed
+                    .insert(cut.map_or(Sweep::Taken, |(sweep, _)| sweep));
+                self.not_before = Instant::now() + AGAIN_AFTER;
             }
         }
+        // What others let go is to go on at once.
+        let newest = engine.store().gate().generation();
+        if newest != self.gate {
+            self.gate = newest;
+            self.owed.insert(Sweep::Released);
+        }
+        if self.begun.elapsed() >= engine.shared.sweep_every {
+            self.owed.insert(self.regular);
+            self.regular = Sweep::Late;
+        }
+        if Instant::now() >= self.not_before
+            && let Some(sweep) = self.owed.pop_last()
+        {
+            self.begun = Instant::now();
+            let sweeping = engine.clone().sweep(sweep);
+            self.under_way.spawn(async move { (sweep, sweeping.await) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_that_ran_out_begins_a_new_term_although_the_lead_never_changed() {
+        let leading = Leading::default();
+        let terms = || leading.terms.load(Ordering::SeqCst);
+        let lead = Lead { epoch: 1 };
+        let hour = Duration::from_secs(3_600);
+        leading.set(Some((lead, Instant::now() + hour)));
+        leading.set(Some((lead, Instant::now() + hour)));
+        assert_eq!(terms(), 1, "renewed in time");
+        leading.set(Some((lead, Instant::now())));
+        leading.set(Some((lead, Instant::now() + hour)));
+        assert_eq!(terms(), 2, "renewed too late");
+        leading.set(None);
+        assert_eq!(terms(), 2);
+        leading.set(Some((lead, Instant::now() + hour)));
+        assert_eq!(terms(), 3, "given back");
     }
 }

@@ -1,11 +1,13 @@
 //! Seats: which goals are in memory, and who waits for a place, by tenant in turn.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::id::TenantId;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
+use super::stretch::Left;
 use super::{Engine, GoalRef, task};
 use crate::config::EngineConfig;
 use crate::error::Error;
@@ -34,6 +36,10 @@ pub(crate) struct Seat {
 #[derive(Default)]
 pub(super) struct Bell {
     pub(super) rung: Notify,
+    /// Who drives the goal by a stretch, as a number; 0: nobody.
+    pub(super) driver: AtomicU64,
+    /// How the seat was left.
+    pub(super) left: watch::Sender<Option<Left>>,
 }
 
 #[derive(Default)]
@@ -43,6 +49,8 @@ struct State {
     turns: VecDeque<TenantId>,
     waiting: HashMap<TenantId, VecDeque<GoalRef>>,
     queued: HashSet<GoalRef>,
+    /// Stretches so far.
+    stretches: u64,
 }
 
 struct Seated {
@@ -109,6 +117,37 @@ impl Seats {
         self.next.notify_one();
     }
 
+    /// Rings the goal's bell if it sits; returns whether it does.
+    pub(super) fn ring(&self, goal: &GoalRef) -> bool {
+        let mut state = self.state();
+        let Some(seated) = state.seated.get_mut(goal) else {
+            return false;
+        };
+        seated.rung = true;
+        seated.bell.rung.notify_one();
+        true
+    }
+
+    /// Has a goal driven by a new stretch, which has that number; a seat where it has none.
+    pub(super) fn attach(&self, goal: &GoalRef) -> (Arc<Bell>, u64, Option<Seat>) {
+        let mut state = self.state();
+        state.stretches += 1;
+        let number = state.stretches;
+        let (bell, seat) = match state.seated.get_mut(goal) {
+            Some(seated) => {
+                seated.rung = true;
+                seated.bell.rung.notify_one();
+                (seated.bell.clone(), None)
+            }
+            None => {
+                let seat = state.seat(goal.clone());
+                (seat.bell.clone(), Some(seat))
+            }
+        };
+        bell.driver.store(number, Ordering::SeqCst);
+        (bell, number, seat)
+    }
+
     /// Rings every bell.
     pub(super) fn wake_all(&self) {
         for seated in self.state().seated.values_mut() {
@@ -125,8 +164,9 @@ impl Seats {
             .is_some_and(|seated| std::mem::take(&mut seated.rung))
     }
 
-    /// Gives the seat up, unless the bell was rung in the meantime: then the goal stays.
-    pub(super) fn stand_up(&self, seat: Seat) -> Result<(), Seat> {
+    /// Gives the seat up, unless the bell was rung in the meantime: then the goal stays. `left` is what whoever drives it
+    /// is told.
+    pub(super) fn stand_up(&self, seat: Seat, left: Option<Left>) -> Result<(), Seat> {
         let mut state = self.state();
         if state
             .seated
@@ -137,6 +177,7 @@ impl Seats {
         }
         state.seated.remove(&seat.goal);
         drop(state);
+        seat.bell.left.send_replace(left);
         self.next.notify_one();
         Ok(())
     }
@@ -162,6 +203,13 @@ impl Seats {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bell {
+    /// Whether somebody drives the goal by a stretch.
+    pub(super) fn is_driven(&self) -> bool {
+        self.driver.load(Ordering::SeqCst) != 0
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::outcome::Outcome;
@@ -14,15 +15,18 @@ use saga::{Effect, Input};
 use store::Loaded;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::lead::START_WITHIN;
+use super::stretch::{Left, Stretched};
 use super::{Engine, Seat};
 use crate::error::Error;
-use crate::runner::{Leave, Runner, Turned};
+use crate::runner::{GRACE, Leave, Runner, START_WITHIN, Turned, jitter};
 
 /// A goal that sleeps no longer than this keeps its seat: reading it again would cost more.
 const NAP: SignedDuration = SignedDuration::from_millis(250);
-/// What an attempt may take past its own timeout before it is given up as unknown.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// The same where others say when it is run, whose timers are coarse: a second on Temporal's development server.
+const NAP_DRIVEN: SignedDuration = SignedDuration::from_secs(2);
+/// How long it is tried to write what has ended, and the pause between: longer than a database takes to come back.
+const OUTAGE_MAX: Duration = Duration::from_secs(600);
+const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 /// The wait before a goal is run again that failed for lack of disk space, or because the store did.
 const LATER: SignedDuration = SignedDuration::from_secs(5);
 
@@ -41,12 +45,19 @@ pub(super) async fn begin(engine: Engine, seats: Vec<Seat>, reading: OwnedSemaph
             }
         }
         Err(error) => {
-            let error = Error::from(error);
+            let error = Arc::new(Error::from(error));
             for seat in seats {
-                give_up(&engine, seat, &error);
+                give_up(&engine, seat, Arc::clone(&error));
             }
         }
     }
+}
+
+/// Reads a goal that somebody drives by a stretch, and runs it.
+pub(super) async fn enter(engine: Engine, seat: Seat) {
+    let found = engine.store().load(&seat.goal.tenant, &seat.goal.goal);
+    let found = found.await;
+    first(engine, seat, found).await;
 }
 
 /// Runs a goal from where its journal ends; where somebody else may still be at what it has in flight, only after that.
@@ -54,17 +65,20 @@ async fn first(engine: Engine, seat: Seat, found: Result<Option<Loaded>, store::
     let begun = async {
         let loaded = found?.ok_or_else(|| seat.goal.missing())?;
         let mut runner = Runner::loaded(engine.store().clone(), seat.goal.clone(), loaded);
-        if let Some(until) = engine.fenced_until(&runner.saga, Timestamp::now()) {
+        if let Some(until) = runner.fenced_until(Timestamp::now()) {
             return Ok(Break(until));
         }
+        runner.take_over();
         let input = [Input::Recover { jitter: jitter() }];
-        let turned = runner.turn(&input, leave(&engine)).await?;
-        Ok::<_, Error>(Continue((runner, turned)))
+        match runner.turn(&input, leave(&engine, &seat)).await {
+            Err(Error::Elsewhere(until)) => Ok(Break(until)),
+            turned => Ok::<_, Error>(Continue((runner, turned?))),
+        }
     };
     match begun.await {
         Ok(Continue((runner, turned))) => run(engine, seat, runner, turned).await,
-        Ok(Break(until)) => leave_until(&engine, seat, Some(until)),
-        Err(error) => give_up(&engine, seat, &error),
+        Ok(Break(until)) => leave_until(&engine, seat, Some(until), Left::Fenced(until)),
+        Err(error) => give_up(&engine, seat, error),
     }
 }
 
@@ -81,24 +95,79 @@ pub(super) async fn run(engine: Engine, seat: Seat, mut runner: Runner, turned: 
         }
         let news = match next(&engine, &seat, &mut under_way, &turned).await {
             Some(news) => news,
-            None => match engine.stand_up(seat, &turned) {
-                Ok(()) => return,
-                Err(stayed) => {
-                    seat = stayed;
-                    Vec::new()
-                }
+            None => match still_held(&engine, &turned).await {
+                Ok(true) => match engine.stand_up(seat, &runner, &turned) {
+                    Ok(()) => return,
+                    Err(stayed) => {
+                        seat = stayed;
+                        Vec::new()
+                    }
+                },
+                Ok(false) => Vec::new(),
+                Err(error) => return give_up(&engine, seat, error),
             },
         };
+        let holds = !(news.is_empty() && under_way.is_empty());
         if engine.shared.seats.was_rung(&seat.goal)
-            && let Err(error) = runner.read_inbox().await
+            && let Err(error) = read_inbox(&mut runner, holds).await
         {
-            return give_up(&engine, seat, &error);
+            return abandon(&engine, seat, under_way, error).await;
         }
-        turned = match runner.turn(&news, leave(&engine)).await {
+        turned = match turn(&engine, &seat, &mut runner, (&news, holds)).await {
             Ok(turned) => turned,
-            Err(error) => return abandon(&engine, seat, under_way, &error).await,
+            Err(error) => return abandon(&engine, seat, under_way, error).await,
         };
     }
+}
+
+/// Whether a goal that others say when to run rests for good reason: where controls hold it, they are looked at again, for
+/// whoever let it go may have done so in another process a moment ago.
+async fn still_held(engine: &Engine, turned: &Turned) -> Result<bool, Error> {
+    if !turned.kept.held || engine.shared.port.is_none() || engine.draining() {
+        return Ok(true);
+    }
+    let gate = engine.store().look_at_controls().await?;
+    Ok(gate.generation() == turned.generation)
+}
+
+/// Reads what people want of a goal; where the store fails while the goal `holds` what nobody else knows, again and again.
+async fn read_inbox(runner: &mut Runner, holds: bool) -> Result<(), Error> {
+    let begun = Instant::now();
+    let mut read = runner.read_inbox().await;
+    while let Err(error) = &read
+        && error.may_pass()
+        && holds
+        && begun.elapsed() < OUTAGE_MAX
+    {
+        tokio::time::sleep(OUTAGE_PAUSE).await;
+        read = runner.read_inbox().await;
+    }
+    read
+}
+
+/// A turn; where the store fails while the goal `holds` what nobody else knows, again and again: the end of an effect that
+/// was not written is a doubt, and a person's work.
+async fn turn(
+    engine: &Engine,
+    seat: &Seat,
+    runner: &mut Runner,
+    (news, holds): (&[Input], bool),
+) -> Result<Turned, Error> {
+    let begun = Instant::now();
+    let mut turned = runner.turn(news, leave(engine, seat)).await;
+    while let Err(error) = &turned
+        && error.may_pass()
+        && holds
+        && begun.elapsed() < OUTAGE_MAX
+    {
+        tracing::warn!(goal = %seat.goal.goal, "cannot write what has ended, which is tried again: {error}");
+        tokio::time::sleep(OUTAGE_PAUSE).await;
+        turned = match runner.reload().await {
+            Ok(()) => runner.turn(news, leave(engine, seat)).await,
+            Err(error) => Err(error),
+        };
+    }
+    turned
 }
 
 /// Waits for something to decide: ended effects, the bell, or a time that is near. `None`: there is nothing to wait for.
@@ -114,9 +183,12 @@ async fn next(
             at.duration_since(Timestamp::now())
                 .max(SignedDuration::ZERO)
         })
-        .filter(|nap| *nap <= NAP);
-    let nap = nap.filter(|_| !turned.starved && !engine.draining());
-    if under_way.is_empty() && nap.is_none() {
+        .filter(|_| !turned.kept.starved && !engine.draining());
+    // Who has no timer of its own for it waits for room where it sits.
+    let crowded = turned.kept.crowded && seat.bell.is_driven() && !engine.draining();
+    let stays = crowded || !under_way.is_empty();
+    let nap = nap.filter(|nap| stays || *nap <= engine.nap(seat));
+    if under_way.is_empty() && nap.is_none() && !crowded {
         return None;
     }
     let slept =
@@ -225,32 +297,52 @@ async fn bounded<T>(
 impl Engine {
     /// Wakes goals that wait for room that is there now.
     fn call_next_in_line(&self) {
-        for goal in self.floor().next_in_line() {
-            self.wake(&goal);
+        let mut left = true;
+        while left {
+            left = false;
+            for goal in self.floor().next_in_line() {
+                match self.shared.port {
+                    None => self.wake(&goal),
+                    // Who is not here any more leaves the room to the next.
+                    Some(_) => left |= !self.shared.seats.ring(&goal),
+                }
+            }
+        }
+    }
+
+    /// How long a seated goal sleeps rather than give its seat up.
+    fn nap(&self, seat: &Seat) -> SignedDuration {
+        match (&self.shared.port, seat.bell.is_driven()) {
+            (None, _) => NAP,
+            (Some(_), true) => NAP_DRIVEN,
+            (Some(_), false) => SignedDuration::ZERO,
         }
     }
 
     /// Leaves the seat, with a timer where the goal waits for a time.
-    fn stand_up(&self, seat: Seat, turned: &Turned) -> Result<(), Seat> {
+    fn stand_up(&self, seat: Seat, runner: &Runner, turned: &Turned) -> Result<(), Seat> {
         let goal = seat.goal.clone();
-        let wake_at = if turned.starved {
+        let wake_at = if turned.kept.starved {
             Some(soon())
         } else {
             turned.wake_at
         };
         // Before the seat is given up, so that whoever has it next is not overruled.
         match wake_at {
+            _ if self.shared.port.is_some() => {}
             Some(at) => self.shared.timers.set(goal, at),
             None => self.shared.timers.clear(&goal),
         }
-        self.shared.seats.stand_up(seat)?;
+        let cut = turned.kept.cut && !turned.kept.starved;
+        let rest = Stretched::resting(&runner.saga, wake_at, cut);
+        self.shared.seats.stand_up(seat, Some(Left::Rest(rest)))?;
         self.shared.stood_up.notify_one();
         Ok(())
     }
 }
 
-/// The store failed us: what is under way ends unrecorded and will be found as interrupted.
-async fn abandon(engine: &Engine, seat: Seat, mut under_way: UnderWay, error: &Error) {
+/// The store failed us for too long: what is under way ends unrecorded and will be found as interrupted.
+async fn abandon(engine: &Engine, seat: Seat, mut under_way: UnderWay, error: Error) {
     while let Some((tool, _)) = under_way.next().await {
         engine.floor().give_back(&tool);
     }
@@ -259,25 +351,28 @@ async fn abandon(engine: &Engine, seat: Seat, mut under_way: UnderWay, error: &E
 }
 
 /// Leaves a goal that cannot be run now; it is tried again later unless its record is damaged.
-fn give_up(engine: &Engine, seat: Seat, error: &Error) {
+fn give_up(engine: &Engine, seat: Seat, error: impl Into<Arc<Error>>) {
+    let error = error.into();
     let goal = seat.goal.clone();
     let damaged = error.is_damage();
-    let cause = std::error::Error::source(error)
+    let cause = std::error::Error::source(&*error)
         .map(ToString::to_string)
         .unwrap_or_default();
     tracing::error!(tenant = %goal.tenant, goal = %goal.goal, damaged, "cannot run the goal: {error}: {cause}");
-    leave_until(engine, seat, (!damaged).then(soon));
+    leave_until(engine, seat, (!damaged).then(soon), Left::Failed(error));
 }
 
 /// Leaves the seat of a goal that is not run before a time, whatever the bell announces until then.
-fn leave_until(engine: &Engine, seat: Seat, until: Option<Timestamp>) {
+fn leave_until(engine: &Engine, seat: Seat, until: Option<Timestamp>, left: Left) {
     let goal = seat.goal.clone();
     let mut seat = seat;
-    while let Err(stayed) = engine.shared.seats.stand_up(seat) {
+    while let Err(stayed) = engine.shared.seats.stand_up(seat, Some(left.clone())) {
         engine.shared.seats.was_rung(&goal);
         seat = stayed;
     }
-    if let Some(until) = until {
+    if let Some(until) = until
+        && engine.shared.port.is_none()
+    {
         engine.shared.timers.set(goal, until);
     }
     engine.shared.stood_up.notify_one();
@@ -289,11 +384,10 @@ fn soon() -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-fn leave(engine: &Engine) -> Leave<'_> {
-    engine.leave(!engine.draining() && engine.leads())
-}
-
-/// A uniformly random number, for backoff; where the system has none, no jitter.
-fn jitter() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX)
+fn leave<'a>(engine: &'a Engine, seat: &Seat) -> Leave<'a> {
+    let drives = match &engine.shared.port {
+        Some(_) => seat.bell.is_driven(),
+        None => engine.leads(),
+    };
+    engine.leave(!engine.draining() && drives)
 }

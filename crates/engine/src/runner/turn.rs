@@ -4,7 +4,7 @@ use saga::event::EventKind;
 use saga::{Effect, Event, Input, Moment};
 use store::{Gate, Notice};
 
-use super::{Leave, Runner};
+use super::{Kept, Leave, Runner};
 use crate::floor::Floor;
 use crate::notice;
 
@@ -16,7 +16,11 @@ pub(super) struct Turn {
     pub(super) notices: Vec<Notice>,
     /// Tools whose room was taken, one entry an effect.
     pub(super) taken: Vec<String>,
-    pub(super) admits: bool,
+    /// Whether effects start.
+    pub(super) starts: bool,
+    pub(super) kept: Kept,
+    /// Whether another process is at what the goal had in flight when it began.
+    others: bool,
     notifies: bool,
 }
 
@@ -41,20 +45,31 @@ impl Runner {
         for input in inputs {
             self.feed(input, now, &mut turn);
         }
-        let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
-        if !held {
+        if gate.holding(&self.goal.tenant, &self.goal.goal).is_none() {
             self.feed(&Input::Tick, now, &mut turn);
         }
-        self.follow(now, &mut turn);
-        if leave.starts && !held {
-            self.admit(now, gate, leave.floor, &mut turn);
-        }
+        turn.others = self.elsewhere && self.saga.pending().next().is_some();
+        self.go_on(now, gate, leave, &mut turn);
+        self.run_ahead(now, gate, leave, &mut turn);
         turn
+    }
+
+    /// Decides what follows from the state alone, and admits what there is room for.
+    pub(super) fn go_on(&mut self, now: Moment, gate: &Gate, leave: Leave<'_>, turn: &mut Turn) {
+        self.follow(now, turn);
+        let held = gate.holding(&self.goal.tenant, &self.goal.goal).is_some();
+        turn.kept.held = held;
+        match leave.starts && !turn.others {
+            _ if held => {}
+            true => self.admit(now, gate, leave.floor, turn),
+            false => turn.kept.cut = turn.others || !self.saga.ready(now).is_empty(),
+        }
     }
 
     /// Admits attempts while there is room for any.
     fn admit(&mut self, now: Moment, gate: &Gate, floor: &Floor, turn: &mut Turn) {
         let mut full: Vec<String> = Vec::new();
+        turn.kept.crowded = false;
         loop {
             let ready = self.saga.ready(now);
             let Some(start) = ready.into_iter().find(|start| !full.contains(&start.tool)) else {
@@ -66,6 +81,8 @@ impl Runner {
                 .is_some();
             let timer = tool == domain::tool::WAIT;
             if held || !(timer || floor.take(&tool, self.concurrency(&tool), &self.goal)) {
+                turn.kept.crowded |= !held;
+                turn.kept.held |= held;
                 full.push(tool);
                 continue;
             }
@@ -77,7 +94,7 @@ impl Runner {
                 .unwrap_or_default()
                 .iter()
                 .any(|event| is_effect(&event.kind));
-            turn.admits |= started;
+            turn.starts |= started;
             if started {
                 turn.taken.push(tool);
             } else {
@@ -104,7 +121,7 @@ impl Runner {
         while self.feed(&Input::Continue, now, turn) {}
     }
 
-    fn feed(&mut self, input: &Input, now: Moment, turn: &mut Turn) -> bool {
+    pub(super) fn feed(&mut self, input: &Input, now: Moment, turn: &mut Turn) -> bool {
         let events = self.saga.decide(input, now);
         let any = !events.is_empty();
         for event in events {
@@ -119,15 +136,30 @@ impl Runner {
         any
     }
 
-    /// The effects whose start is among a turn's events.
-    pub(super) fn admitted(&self, turn: &Turn) -> Vec<Effect> {
-        let started = turn.events.iter().filter(|event| is_effect(&event.kind));
-        let effect = |event: &Event| match &event.kind {
-            EventKind::StepStarted { at, .. } => self.saga.pending_at(at, false),
-            EventKind::CompensationStarted { at, .. } => self.saga.pending_at(at, true),
-            _ => None,
+    /// The effects whose start is among some events of a turn, and whose end is not.
+    pub(super) fn admitted(&self, events: &[Event]) -> Vec<Effect> {
+        let effect = |event: &Event| {
+            let (at, attempt, undo) = match &event.kind {
+                EventKind::StepStarted { at, attempt, .. } => (at, *attempt, false),
+                EventKind::CompensationStarted { at, attempt, .. } => (at, *attempt, true),
+                _ => return None,
+            };
+            let effect = self.saga.pending_at(at, undo)?;
+            (effect.call.attempt == attempt).then_some(effect)
         };
+        let started = events.iter().filter(|event| is_effect(&event.kind));
         started.filter_map(effect).collect()
+    }
+}
+
+impl Turn {
+    /// Gives back the room of an effect that has ended.
+    pub(super) fn give_back(&mut self, tool: &str, floor: &Floor) {
+        let place = self.taken.iter().position(|taken| taken == tool);
+        if let Some(place) = place {
+            self.taken.swap_remove(place);
+            floor.give_back(tool);
+        }
     }
 }
 

@@ -1,11 +1,10 @@
-//! `omnihub backup` and `omnihub restore`: a copy of the data directory's store, and a data directory made from one.
+//! `omnihub backup` and `omnihub restore`: a copy of the store, wherever it is, and a store made from one.
 
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::json;
-use store::Location;
 
 use crate::context::Context;
 use crate::identity::Persona;
@@ -14,7 +13,8 @@ use crate::wiring;
 
 /// Copy the store into a new folder, also while a server works
 ///
-/// The copy holds the keys: keep it as secret as the data directory.
+/// The copy holds the keys: keep it as secret as the data directory. It is the same for a store on Postgres, and either is
+/// restored to wherever the settings say.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
     /// The folder to make
@@ -22,9 +22,10 @@ pub(crate) struct Backup {
     folder: PathBuf,
 }
 
-/// Make the data directory from a backup, on hold
+/// Make the store from a backup, on hold
 ///
-/// The data directory must not be there yet. Every tenant is on hold afterwards: look at what happened since the backup,
+/// The data directory must not be there yet, and with store.url the database must hold no store, and
+/// its role must own the schema as the first start's did. Every tenant is on hold afterwards: look at what happened since the backup,
 /// then lift each hold (PUT /api/v1/admin/emergency_controls, scope "all", mode "off").
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
@@ -33,24 +34,11 @@ pub(crate) struct Restore {
     folder: PathBuf,
 }
 
-/// The data directory of a store that is all in there.
-fn data_dir(context: &Context) -> Result<PathBuf> {
-    let settings = context.settings()?.settings;
-    match wiring::store_location(&settings) {
-        Location::Directory(config) => Ok(config.dir),
-        Location::Database(_) => bail!(
-            "the facts are in a database: back it up with its own tools (pg_dump, or the provider's), and the folders \
-             keys and checkpoints of {} with it",
-            settings.data_dir.display()
-        ),
-    }
-}
-
 impl Backup {
     /// Runs the command.
-    pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let dir = data_dir(context)?;
-        let manifest = store::back_up(&dir, &self.folder)?;
+    pub(crate) async fn run(&self, context: &Context) -> Result<()> {
+        let location = wiring::store_location(&context.settings()?.settings);
+        let manifest = location.back_up(&self.folder).await?;
         if context.output.is_json() {
             return Ok(context
                 .output
@@ -72,13 +60,14 @@ impl Backup {
 
 impl Restore {
     /// Runs the command.
-    pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let dir = data_dir(context)?;
+    pub(crate) async fn run(&self, context: &Context) -> Result<()> {
+        let location = wiring::store_location(&context.settings()?.settings);
         let by = Persona::local_user().map_err(|error| anyhow!("the local user: {error}"))?;
-        let restored = store::restore(&self.folder, &dir, &by.0.subject)?;
+        let restored = location.restore(&self.folder, &by.0.subject).await?;
         if context.output.is_json() {
             return Ok(context.output.json(&json!({
-                "data_dir": dir,
+                "data_dir": location.dir(),
+                "store": location.to_string(),
                 "epoch": restored.epoch,
                 "held_tenants": restored.tenants,
                 "backup": restored.manifest,
@@ -86,10 +75,7 @@ impl Restore {
         }
         let done = format!(
             "{} goals as of {} in {}, epoch {}",
-            restored.manifest.goals,
-            restored.manifest.taken_at,
-            dir.display(),
-            restored.epoch
+            restored.manifest.goals, restored.manifest.taken_at, location, restored.epoch
         );
         context
             .output

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::context::Context;
 use crate::demo::desk::Desk;
-use crate::demo::server::{self, Server};
+use crate::demo::server::{self, Cluster, Server};
 use crate::demo::services::{Services, WITHDRAWN};
 use crate::demo::story::{self, Cast, Told};
 use crate::demo::verdict::{self, ANA, BEN, FLIGHT};
@@ -35,6 +35,12 @@ pub(crate) struct Demo {
     /// Leave the server running and print its address, tokens and three commands to try
     #[arg(long)]
     keep: bool,
+    /// An empty database of Postgres for the facts, for an api and two workers
+    #[arg(long, value_name = "URL", requires = "temporal")]
+    database: Option<String>,
+    /// The Temporal cluster, `host:port`, that has the workers drive
+    #[arg(long, value_name = "HOST", requires = "database")]
+    temporal: Option<String>,
 }
 
 /// A desk whose goals have been played, and what still runs.
@@ -57,10 +63,12 @@ impl Demo {
 
     async fn play(self, output: Output) -> Result<()> {
         let mut interrupted = pin!(interrupted()?);
+        let cluster = self.database.zip(self.temporal);
+        let cluster = cluster.map(|(database, temporal)| Cluster { database, temporal });
         let folder = tempfile::Builder::new().prefix("omnihub-demo-").tempdir()?;
         // Whichever comes first; a play that is dropped ends its server.
         let stage = tokio::select! {
-            stage = perform(folder.path(), output) => stage?,
+            stage = perform(folder.path(), cluster.as_ref(), output) => stage?,
             () = &mut interrupted => bail!("interrupted"),
         };
         let Stage {
@@ -87,13 +95,21 @@ impl Demo {
 }
 
 /// Plays the three goals and holds them against the world.
-async fn perform(folder: &Path, output: Output) -> Result<Stage> {
+async fn perform(folder: &Path, cluster: Option<&Cluster>, output: Output) -> Result<Stage> {
     let begun = Instant::now();
     let services = Services::start(format!("Bearer {}", random_hex()?)).await?;
     let desk = Desk::lay_out(folder, &services)?;
-    let server = Server::start(&desk, &services).await?;
+    let server = Server::start(&desk, &services, cluster).await?;
     let (payments, airline) = (services.payments.address, services.airline.address);
-    output.line(output.paint(Tone::Strong, "A travel desk, on this machine alone"))?;
+    let title = match cluster {
+        None => "A travel desk, on this machine alone".to_owned(),
+        Some(cluster) => format!(
+            "A travel desk: {} processes, Temporal at {}",
+            server.processes(),
+            cluster.temporal
+        ),
+    };
+    output.line(output.paint(Tone::Strong, &title))?;
     output.line(format!(
         "  server    {} (ready after {} ms)",
         server.address,
@@ -202,7 +218,8 @@ async fn verified(desk: &Desk, server: &Server, output: Output) -> Result<bool> 
         bytes.extend_from_slice(&chunk);
     }
     std::fs::write(&file, &bytes)?;
-    let key = server::command()?
+    let key = server
+        .command()?
         .current_dir(desk.folder())
         .args(["audit", "key", "--data-dir"])
         .arg(desk.data_dir())

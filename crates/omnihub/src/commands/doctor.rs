@@ -11,7 +11,7 @@ use api::client::Client;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Location, VerifyOptions};
+use store::{Location, RedisConfig, VerifyOptions};
 
 use crate::config::Loaded;
 use crate::context::Context;
@@ -70,6 +70,12 @@ impl Doctor {
         findings.extend(evidence(&location).await);
         if self.full {
             findings.push(found("every row", everything(&location).await));
+        }
+        if let Some(redis) = wiring::redis(&loaded.settings) {
+            findings.push(found("redis", hints(&redis).await));
+        }
+        if let Some(driver) = wiring::look_at_driver(&loaded).await {
+            findings.push(found("temporal", driver.map(|said| (State::Good, said))));
         }
         findings.extend(connections(&loaded).await);
         tell(context.output, &findings)?;
@@ -134,6 +140,21 @@ async fn address(loaded: &Loaded) -> Result<(State, String)> {
             }
             Err(_) => Ok((State::Bad, format!("cannot listen on {address}: {error}"))),
         },
+    }
+}
+
+/// Whether Redis can be used, which nothing needs.
+async fn hints(redis: &RedisConfig) -> Result<(State, String)> {
+    match redis.reach().await {
+        Ok(()) => Ok((
+            State::Good,
+            "it answers; processes hear of each other at once".to_owned(),
+        )),
+        Err(error @ store::Error::Redis(_)) => {
+            let later = "news of other processes come up to a quarter of a second later";
+            Ok((State::Care, format!("{error}; {later}")))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -36,6 +36,14 @@ pub(crate) struct Crash {
     /// An empty database of Postgres for the store, instead of SQLite
     #[arg(long, value_name = "URL", conflicts_with = "sabotage")]
     database: Option<String>,
+    /// The Temporal cluster, `host:port`, that drives goals by an api and two workers, which are killed in turn
+    #[arg(
+        long,
+        value_name = "HOST",
+        requires = "database",
+        conflicts_with = "sabotage"
+    )]
+    temporal: Option<String>,
     /// Keep the folder also where all is well
     #[arg(long)]
     keep: bool,
@@ -60,6 +68,7 @@ impl Crash {
             goals,
             sabotage,
             database,
+            temporal,
             keep,
             seed,
         } = self;
@@ -71,6 +80,7 @@ impl Crash {
             seed,
             sabotage,
             database,
+            cluster: temporal.map(|host| prove::Cluster { host }),
             keep,
         };
         let mut terminated = signal(SignalKind::terminate())?;

@@ -1,16 +1,17 @@
 //! `omnihub serve`: run the server in the foreground until a signal.
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::context::Context;
 use crate::prove::Sabotage;
+use crate::wiring::Role;
 use crate::{telemetry, wiring};
 
 /// Run the server.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// What this process is; there is one role so far
+    /// What this process is; roles other than all need Temporal to drive goals
     #[arg(long, value_enum, default_value = "all")]
     role: Role,
     /// Address to listen on
@@ -24,17 +25,9 @@ pub(crate) struct Serve {
     sabotage: Option<Sabotage>,
 }
 
-/// What a process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Everything in one process
-    All,
-}
-
 impl Serve {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        let Role::All = self.role;
         let mut flags = Vec::new();
         flags.extend(self.host.map(|host| ("--host", "api.host", host)));
         flags.extend(
@@ -47,6 +40,6 @@ impl Serve {
         if let Some(sabotage) = self.sabotage {
             sabotage.check(&loaded.settings.data_dir)?;
         }
-        wiring::serve(&loaded, context.output, self.sabotage)
+        wiring::serve(&loaded, self.role, context.output, self.sabotage)
     }
 }

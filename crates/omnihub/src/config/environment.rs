@@ -29,18 +29,14 @@ const OTHERS: [&str; 5] = [
 
 /// Names kept from the system's founding report (CONTRACT §1) that this version leaves alone, although who sets them may
 /// count on them.
-const NOT_USED: [&str; 11] = [
+const NOT_USED: [&str; 7] = [
     "CACHE_EMBEDDING_MODEL",
     "CACHE_SIMILARITY_THRESHOLD",
     "DEFAULT_LLM_MODEL",
     "ORCHESTRATOR_URL",
-    "REDIS_URL",
     "SUPABASE_ANON_KEY",
     "SUPABASE_JWT_SECRET",
     "SUPABASE_URL",
-    "TEMPORAL_HOST",
-    "TEMPORAL_NAMESPACE",
-    "TEMPORAL_TASK_QUEUE",
 ];
 /// Families of such names.
 const NOT_USED_FAMILIES: [&str; 2] = ["LLM_", "RATE_LIMIT_"];

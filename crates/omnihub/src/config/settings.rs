@@ -28,8 +28,17 @@ pub(crate) struct Settings {
     pub limits: GoalLimits,
     /// Who carries goals forward.
     pub engine: Engine,
+    /// The Temporal cluster, where it drives goals.
+    #[cfg_attr(
+        not(feature = "temporal"),
+        expect(dead_code, reason = "only the Temporal driver asks")
+    )]
+    pub temporal: Temporal,
     /// Facts at rest.
     pub store: Store,
+    /// What carries hints between processes.
+    #[serde(default)]
+    pub redis: Redis,
     /// Evidence.
     #[serde(default)]
     pub audit: Audit,
@@ -93,7 +102,7 @@ pub(crate) struct GoalLimits {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Engine {
-    /// The driver; there is one.
+    /// Who drives goals.
     pub driver: Driver,
     active_max: usize,
     queue_max: usize,
@@ -107,6 +116,60 @@ pub(crate) struct Engine {
 pub(crate) enum Driver {
     /// This process.
     Embedded,
+    /// A Temporal cluster, by workers of its queue.
+    Temporal,
+}
+
+/// The Temporal cluster.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    not(feature = "temporal"),
+    expect(dead_code, reason = "only the Temporal driver reads them")
+)]
+pub(crate) struct Temporal {
+    /// `host:port` of its frontend.
+    pub host: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The queue of this installation.
+    pub task_queue: String,
+    /// Whether the connection is by TLS.
+    pub tls: bool,
+    /// The certificates of whoever signs the cluster's.
+    #[serde(default)]
+    pub tls_ca: Option<PathBuf>,
+    /// The name that its certificate is for.
+    #[serde(default)]
+    pub tls_server_name: Option<String>,
+    /// The own certificate.
+    #[serde(default)]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key.
+    #[serde(default)]
+    pub tls_key: Option<PathBuf>,
+    /// The key of a Temporal Cloud account.
+    #[serde(default)]
+    pub api_key: Option<String>,
+    /// Keys of the payloads, 64 hexadecimal digits each.
+    #[serde(default)]
+    pub encryption_keys: Option<String>,
+    /// The deployment whose versions Temporal steers traffic between.
+    #[serde(default)]
+    pub deployment: Option<String>,
+    /// Short stretches at a time.
+    pub stretches_max: usize,
+    /// Long stretches at a time.
+    pub long_stretches_max: usize,
+}
+
+impl std::fmt::Debug for Temporal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Temporal")
+            .field("host", &self.host)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Facts at rest.
@@ -130,6 +193,26 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store")
             .field("on_postgres", &self.url.is_some())
             .field("reserve_mb", &self.reserve_mb)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What carries hints between processes.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redis {
+    /// Where it is; `None`: there is none.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The certificates of whoever signs the server's; `None`: those that browsers trust.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis")
+            .field("is_set", &self.url.is_some())
             .finish_non_exhaustive()
     }
 }

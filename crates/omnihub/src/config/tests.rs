@@ -77,12 +77,12 @@ fn unknown_keys_name_the_line_and_what_was_meant() {
 
 #[test]
 fn wrong_types_name_the_line_and_what_is_taken() {
-    let file = "api = 3\nplaybooks = { dir = 1 }\n[engine]\ndriver = \"temporal\"\n[limits]\nplan_steps_max = 0\nfan_out_max = \"many\"\n\
+    let file = "api = 3\nplaybooks = { dir = 1 }\n[engine]\ndriver = \"telepathy\"\n[limits]\nplan_steps_max = 0\nfan_out_max = \"many\"\n\
                 [email]\nfrom = true\nsmtp = 25\n[store]\nreserve_mb = 1.5\n";
     assert_snapshot!(problems(file, &[]), @r#"
     omnihub.toml:1: `api` is a table, not a whole number
     omnihub.toml:2: `playbooks.dir` takes a path, not 1
-    omnihub.toml:4: `engine.driver` takes one of embedded, not "temporal"
+    omnihub.toml:4: `engine.driver` takes one of embedded, temporal, not "telepathy"
     omnihub.toml:6: `limits.plan_steps_max` takes a whole number from 1 to 10000, not 0
     omnihub.toml:7: `limits.fan_out_max` takes a whole number from 1 to 10000, not "many"
     omnihub.toml:9: `email.from` takes a text, not true
@@ -130,12 +130,11 @@ fn kept_names_that_mean_nothing_yet_are_named_and_empty_ones_are_not() {
         loaded.not_used
     };
     let names = not_used(&[
-        ("REDIS_URL", "redis://a"),
+        ("ORCHESTRATOR_URL", "http://a"),
         ("SUPABASE_URL", "https://a"),
         ("LLM_BASE_URL", "https://b"),
         ("LLM_API_KEY_FILE", "key"),
         ("RATE_LIMIT_WINDOW_MS", "5"),
-        ("TEMPORAL_HOST", ""),
         ("PATH", "/bin"),
         ("DATABASE_URL", ""),
     ]);
@@ -144,8 +143,8 @@ fn kept_names_that_mean_nothing_yet_are_named_and_empty_ones_are_not() {
         [
             "LLM_API_KEY_FILE",
             "LLM_BASE_URL",
+            "ORCHESTRATOR_URL",
             "RATE_LIMIT_WINDOW_MS",
-            "REDIS_URL",
             "SUPABASE_URL"
         ]
     );

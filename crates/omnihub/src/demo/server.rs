@@ -1,6 +1,6 @@
 //! A server as a child process of this very binary.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,87 +19,168 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 /// What begins the line that says where it listens.
 const LISTENING: &str = "listening on ";
 
-/// A running server.
+/// Processes of a cluster beside the one that answers.
+const WORKERS: [&str; 2] = ["worker-1", "worker-2"];
+/// What they share of a data directory: the keys, and the outbox, which is a person's to look into.
+const KEYS: &str = "keys";
+const OUTBOX: &str = "outbox";
+
+/// Where the facts are and who drives, past one machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    /// The URL of an empty database.
+    pub database: String,
+    /// `host:port` of Temporal's frontend.
+    pub temporal: String,
+}
+
+/// The running servers: one that answers and, in a cluster, workers beside it.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Where it listens.
+    /// Where the first listens.
     pub address: String,
-    /// How long it took from its start to that line.
+    /// How long it took from the first one's start to the last one's line.
     pub ready_after: Duration,
-    child: Child,
+    children: Vec<Child>,
+    cluster: Option<Cluster>,
 }
 
 impl Server {
-    /// Starts the desk's server on a free port.
+    /// Starts the desk's server on a free port; in a cluster, an api and two workers.
     ///
     /// # Errors
-    /// It ends or stays silent; its log is named.
-    pub(crate) async fn start(desk: &Desk, services: &Services) -> Result<Self> {
-        let log = desk.file("server.log");
+    /// One ends or stays silent; its log is named.
+    pub(crate) async fn start(
+        desk: &Desk,
+        services: &Services,
+        cluster: Option<&Cluster>,
+    ) -> Result<Self> {
         let begun = Instant::now();
-        let mut child = command()?
-            .current_dir(desk.folder())
-            .args(["serve", "--port", "0", "--config"])
-            .arg(desk.settings())
-            .env("PAYMENT_TOKEN", &services.token)
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(&log)?)
-            // A Ctrl-C of the terminal reaches the demo alone, which then ends the server in good order.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .context("the server could not be started")?;
-        let stdout = child.stdout.take().context("the server has no output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(START_MAX, async {
-            while let Some(line) = lines.next_line().await? {
-                if let Some(at) = line.find(LISTENING) {
-                    return Ok(line
-                        .get(at + LISTENING.len()..)
-                        .unwrap_or_default()
-                        .trim()
-                        .to_owned());
-                }
-            }
-            bail!("the server ended at its start:\n{}", last_lines(&log))
-        });
-        let address = line
-            .await
-            .with_context(|| format!("the server says nothing:\n{}", last_lines(&log)))??;
+        let first = match cluster {
+            None => ("server", "all", desk.data_dir()),
+            Some(_) => ("server", "api", desk.data_dir()),
+        };
+        let (child, address) = start((desk, services), cluster, first).await?;
+        let mut children = vec![child];
+        for name in WORKERS.iter().filter(|_| cluster.is_some()) {
+            let dir = desk.file(name);
+            share(&desk.data_dir(), &dir).context("a worker's data directory")?;
+            let (child, _) = start((desk, services), cluster, (name, "worker", dir)).await?;
+            children.push(child);
+        }
         Ok(Self {
             address,
             ready_after: begun.elapsed(),
-            child,
+            children,
+            cluster: cluster.cloned(),
         })
+    }
+
+    /// This very binary, as it finds the facts of the server.
+    ///
+    /// # Errors
+    /// The binary's path cannot be found.
+    pub(crate) fn command(&self) -> Result<Command> {
+        let mut command = command()?;
+        if let Some(cluster) = &self.cluster {
+            command.env("DATABASE_URL", &cluster.database);
+        }
+        Ok(command)
+    }
+
+    /// How many processes it is.
+    pub(crate) fn processes(&self) -> usize {
+        self.children.len()
     }
 
     /// Ends it as an operator would, and waits until it has.
     ///
     /// # Errors
     /// It does not end in time, or not well.
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        let pid = self
-            .child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        let pid = pid.context("the server has ended by itself")?;
-        kill_process(pid, Signal::TERM).context("the server could not be told to stop")?;
-        let status = tokio::time::timeout(STOP_MAX, self.child.wait()).await;
-        let status: ExitStatus = status.context("the server did not stop in time")??;
-        if !status.success() {
-            bail!("the server ended with {status}");
+    pub(crate) async fn stop(self) -> Result<()> {
+        for mut child in self.children {
+            let pid = child.id().and_then(|id| i32::try_from(id).ok());
+            let pid = pid.and_then(Pid::from_raw);
+            let pid = pid.context("the server has ended by itself")?;
+            kill_process(pid, Signal::TERM).context("the server could not be told to stop")?;
+            let status = tokio::time::timeout(STOP_MAX, child.wait()).await;
+            let status: ExitStatus = status.context("the server did not stop in time")??;
+            if !status.success() {
+                bail!("the server ended with {status}");
+            }
         }
         Ok(())
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the one that answers ends by itself.
     ///
     /// # Errors
     /// Its state cannot be read.
     pub(crate) async fn ended(&mut self) -> Result<ExitStatus> {
-        Ok(self.child.wait().await?)
+        match self.children.first_mut() {
+            Some(child) => Ok(child.wait().await?),
+            None => bail!("there is no server"),
+        }
     }
+}
+
+/// Gives another process the first one's keys, and lets it put mails where the first one does.
+fn share(first: &Path, other: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(other.join(KEYS))?;
+    for key in std::fs::read_dir(first.join(KEYS))? {
+        let key = key?;
+        std::fs::copy(key.path(), other.join(KEYS).join(key.file_name()))?;
+    }
+    std::fs::create_dir_all(first.join(OUTBOX))?;
+    std::os::unix::fs::symlink(first.join(OUTBOX), other.join(OUTBOX))
+}
+
+/// Starts a process of the desk and waits for the line that says where it listens.
+async fn start(
+    (desk, services): (&Desk, &Services),
+    cluster: Option<&Cluster>,
+    (name, role, data_dir): (&str, &str, PathBuf),
+) -> Result<(Child, String)> {
+    let log = desk.file(&format!("{name}.log"));
+    let mut command = command()?;
+    command
+        .current_dir(desk.folder())
+        .args(["serve", "--port", "0", "--role", role, "--config"])
+        .arg(desk.settings())
+        .arg("--data-dir")
+        .arg(data_dir)
+        .env("PAYMENT_TOKEN", &services.token);
+    if let Some(cluster) = cluster {
+        // Nobody else's goals are on a queue that is named by the desk's own folder.
+        let queue = desk.folder().file_name().unwrap_or_default();
+        command
+            .env("DATABASE_URL", &cluster.database)
+            .env("OMNIHUB_ENGINE", "temporal")
+            .env("TEMPORAL_HOST", &cluster.temporal)
+            .env("TEMPORAL_TASK_QUEUE", queue);
+    }
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&log)?)
+        // A Ctrl-C of the terminal reaches the demo alone, which then ends the server in good order.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .context("the server could not be started")?;
+    let stdout = child.stdout.take().context("the server has no output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let line = tokio::time::timeout(START_MAX, async {
+        while let Some(line) = lines.next_line().await? {
+            if let Some((_, address)) = line.split_once(LISTENING) {
+                return Ok(address.trim().to_owned());
+            }
+        }
+        bail!("the server ended at its start:\n{}", last_lines(&log))
+    });
+    let address = line
+        .await
+        .with_context(|| format!("the server says nothing:\n{}", last_lines(&log)))??;
+    Ok((child, address))
 }
 
 /// This very binary, without settings from the environment that are not meant for it.
@@ -111,7 +192,8 @@ pub(crate) fn command() -> Result<Command> {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         let ours = ["API_HOST", "API_PORT", "DATABASE_URL"];
-        if name.starts_with("OMNIHUB_") || ours.contains(&&*name) {
+        let families = ["OMNIHUB_", "TEMPORAL_"];
+        if families.iter().any(|family| name.starts_with(family)) || ours.contains(&&*name) {
             command.env_remove(&*name);
         }
     }

@@ -66,6 +66,8 @@ struct State {
     open: usize,
     arrivals: u64,
     kills: u32,
+    /// Kills after which whoever asked was gone, by their place.
+    gone: BTreeSet<usize>,
     repaired: BTreeSet<u32>,
 }
 
@@ -125,6 +127,11 @@ impl Books {
         state.open
     }
 
+    /// The kills after which whoever asked for something was gone, by their place.
+    pub(crate) fn gone(&self) -> BTreeSet<usize> {
+        self.state().gone.clone()
+    }
+
     /// All arrivals so far.
     pub(crate) fn arrivals(&self) -> u64 {
         self.state().arrivals
@@ -147,9 +154,13 @@ impl Books {
             .pages
             .get_mut(&effect)
             .and_then(|page| page.arrivals.get_mut(at));
-        if let Some(arrival) = arrival.filter(|arrival| arrival.end == End::Open) {
-            arrival.end = end;
-            state.open -= 1;
+        let Some(arrival) = arrival.filter(|arrival| arrival.end == End::Open) else {
+            return;
+        };
+        arrival.end = end;
+        state.open -= 1;
+        if let (End::Gone, Some(kill)) = (end, state.kills.checked_sub(1)) {
+            state.gone.extend(usize::try_from(kill));
         }
     }
 

@@ -30,19 +30,25 @@ pub(crate) struct Child {
     /// Held open: a server that speaks to a closed pipe is another test.
     lines: Lines<BufReader<ChildStdout>>,
     log: PathBuf,
+    is_ready: bool,
 }
 
 impl Child {
-    /// Starts it on the ground's settings and a free port.
+    /// Starts it on the ground's settings and a free port, as something with a data directory.
     ///
     /// # Errors
     /// The system starts no process.
-    pub(crate) fn start(ground: &Ground, sabotage: Option<Sabotage>) -> Result<Self> {
+    pub(crate) fn start(
+        ground: &Ground,
+        (role, data_dir): (&str, &Path),
+        sabotage: Option<Sabotage>,
+    ) -> Result<Self> {
         let log = ground.file("server.log");
         let mut command = command()?;
         command
             .args(["serve", "--port", "0", "--config"])
             .arg(ground.settings());
+        command.args(["--role", role, "--data-dir"]).arg(data_dir);
         command.args(
             sabotage
                 .iter()
@@ -60,6 +66,7 @@ impl Child {
             process,
             lines: BufReader::new(stdout).lines(),
             log,
+            is_ready: false,
         })
     }
 
@@ -80,9 +87,16 @@ impl Child {
             }
             bail!("the server ended at its start:\n{}", last_lines(log))
         });
-        address
+        let address = address
             .await
-            .with_context(|| format!("the server says nothing:\n{}", last_lines(log)))?
+            .with_context(|| format!("the server says nothing:\n{}", last_lines(log)))??;
+        self.is_ready = true;
+        Ok(address)
+    }
+
+    /// Whether it was heard to listen.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_ready
     }
 
     /// Kills it where it stands (SIGKILL) and waits until it is gone.

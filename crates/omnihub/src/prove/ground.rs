@@ -23,18 +23,18 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Lays everything out; `database`: where the facts are to be, instead of the data directory.
+    /// Lays everything out; `facts`: settings of where the facts are to be, instead of the data directory, and who drives.
     ///
     /// # Errors
     /// There is no place for files.
-    pub(crate) fn lay_out(places: Places, database: Option<&str>) -> Result<Self> {
+    pub(crate) fn lay_out(places: Places, facts: &str) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("omnihub-prove-")
             .tempdir()
             .context("no folder for the proof")?;
         let shop = Shop::lay_out(folder.path())?;
         let ground = Self { folder, shop };
-        std::fs::write(ground.settings(), settings(places, database))
+        std::fs::write(ground.settings(), settings(places, facts))
             .context("the proof's settings")?;
         std::fs::create_dir(ground.data_dir()).context("the proof's data directory")?;
         std::fs::write(ground.data_dir().join(sabotage::MARKER), "")
@@ -73,10 +73,7 @@ impl Ground {
     }
 }
 
-fn settings(places: Places, database: Option<&str>) -> String {
-    let store = database.map_or_else(String::new, |url| {
-        format!("[store]\nurl = {}\n", serde_json::Value::from(url))
-    });
+fn settings(places: Places, facts: &str) -> String {
     let Places {
         declared,
         undeclared,
@@ -88,7 +85,7 @@ fn settings(places: Places, database: Option<&str>) -> String {
 [log]
 level = "warn"
 
-{store}
+{facts}
 [limits]
 open_goals_max = 1000000
 

@@ -151,6 +151,8 @@ impl Desk {
     async fn serve(self, stream: TcpStream, entry: Entry) {
         let service = service_fn(|request| self.answer(request));
         let connection = hyper::server::conn::http1::Builder::new()
+            // A connection that is kept open by a process that lives would look like a dead one's that is not over.
+            .keep_alive(false)
             .serve_connection(TokioIo::new(stream), service);
         // How a connection ends is in the books, request by request.
         drop(connection.await);

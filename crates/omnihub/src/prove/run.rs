@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Crash;
 use super::child::Child;
 use super::court::{Court, Sitting};
+use super::crew;
 use super::evidence::{self, Verified};
 use super::fleet::Fleet;
 use super::ground::Ground;
@@ -63,11 +64,13 @@ impl Run<'_> {
     /// The proof itself could not be run.
     pub(super) async fn whole(&self) -> Result<Outcome> {
         let people = self.people();
-        let (child, early, killing) = self.under_fire(&people).await?;
+        let (crew, early, killing) = self.under_fire(&people).await?;
         let after = tokio::time::timeout(AFTER_MAX, self.afterwards(&people, &early)).await;
         let after = after.context("what comes after the killing takes too long")??;
         self.line.down();
-        child.stop().await?;
+        for child in crew {
+            child.stop().await?;
+        }
         Ok(Outcome { killing, ..after })
     }
 
@@ -96,8 +99,8 @@ impl Run<'_> {
         })
     }
 
-    /// Kills with goals in flight; returns the last server, an early export and how long the killing took.
-    async fn under_fire(&self, people: &People<'_>) -> Result<(Child, PathBuf, Duration)> {
+    /// Kills with goals in flight; returns the last servers, an early export and how long the killing took.
+    async fn under_fire(&self, people: &People<'_>) -> Result<(Vec<Child>, PathBuf, Duration)> {
         let begun = Instant::now();
         let enough = Cell::new(false);
         let (seed, line, ledger) = (self.crash.seed, self.line, self.ledger);
@@ -115,7 +118,7 @@ impl Run<'_> {
         let most = Duration::from_secs_f64(planned * SLOWER) + self.patience(REST_MAX);
         let killed = async { tokio::try_join!(self.kill_all(), self.export_early()) };
         // Neither of the last two ends by itself before it is enough; both are dropped only on the way out.
-        let (child, early) = tokio::select! {
+        let (crew, early) = tokio::select! {
             killed = tokio::time::timeout(most, killed) => killed.context("the killing takes too long")??,
             flown = &mut flying => bail!("nothing is in flight any more: {flown:?}"),
             attended = &mut attending => bail!("nobody attends any more: {attended:?}"),
@@ -128,7 +131,7 @@ impl Run<'_> {
             flown = tokio::time::timeout(self.patience(REST_MAX), &mut flying) => flown.unwrap_or(Ok(()))?,
             attended = &mut attending => bail!("nobody attends any more: {attended:?}"),
         }
-        Ok((child, early, killing))
+        Ok((crew, early, killing))
     }
 
     /// How long something is waited for: a server that breaks a guarantee need not come to an end.
@@ -140,7 +143,7 @@ impl Run<'_> {
         }
     }
 
-    async fn kill_all(&self) -> Result<Child> {
+    async fn kill_all(&self) -> Result<Vec<Child>> {
         let Crash {
             kills,
             rate,
@@ -154,6 +157,7 @@ impl Run<'_> {
             kills,
             rate,
             sabotage,
+            posts: crew::posts(ground, self.crash.cluster.as_ref()),
             ground,
             line,
             receiver,

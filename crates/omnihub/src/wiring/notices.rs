@@ -143,7 +143,13 @@ fn notice(store: &Store, due: &DueNotice) -> Notice {
         payload.insert("at".to_owned(), json!(due.at));
     }
     Notice {
-        key: format!("notice-{}-{}", store.installation(), due.id),
+        // A restored store gives the numbers again that it gave after its backup.
+        key: format!(
+            "notice-{}-{}-{}",
+            store.installation(),
+            store.epoch(),
+            due.id
+        ),
         subject,
         payload,
     }

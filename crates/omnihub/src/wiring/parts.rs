@@ -10,11 +10,11 @@ use domain::playbook::{Playbook, PlaybookError, Playbooks};
 use domain::schema::ToolSchemas;
 use orchestrator::OrchestratorConfig;
 use orchestrator::auth::{AuthConfigError, Authenticator, DevelopmentIssuer};
-use store::{Location, PostgresConfig, Store, StoreConfig};
+use store::{Location, PostgresConfig, RedisConfig, StoreConfig};
 
+use super::Role;
 use crate::config::problem::Problems;
 use crate::config::{Loaded, Settings};
-use crate::prove::Sabotage;
 
 /// The folder of mails below the data directory, where no SMTP server is configured.
 const OUTBOX: &str = "outbox";
@@ -52,20 +52,21 @@ pub(crate) fn store_location(settings: &Settings) -> Location {
         Some(url) => Location::Database(PostgresConfig {
             ca: settings.store.ca.clone(),
             connections: settings.store.connections,
+            hints: redis(settings),
             ..PostgresConfig::new(&settings.data_dir, url)
         }),
     }
 }
 
-/// Opens the store.
-pub(super) async fn open_store(loaded: &Loaded, sabotage: Option<Sabotage>) -> Result<Store> {
-    let mut location = store_location(&loaded.settings);
-    if let Location::Directory(config) = &mut location {
-        config.proof.sabotage_journal = sabotage == Some(Sabotage::Journal);
-    }
-    let name = location.to_string();
-    let opened = location.open().await;
-    opened.with_context(|| format!("the store in {name} cannot be opened"))
+/// Redis as the settings name it; `None`: they name none, or no store that uses it.
+pub(crate) fn redis(settings: &Settings) -> Option<RedisConfig> {
+    let (url, _) = settings
+        .redis
+        .url
+        .clone()
+        .zip(settings.store.url.as_ref())?;
+    let ca = settings.redis.ca.clone();
+    Some(RedisConfig { url, ca })
 }
 
 fn agent_config(settings: &Settings, outbox_dir: PathBuf) -> AgentConfig {
@@ -144,12 +145,13 @@ pub(super) fn blame_auth(loaded: &Loaded, error: &AuthConfigError) -> Problems {
 }
 
 /// How the service is set up.
-pub(super) fn service_config(settings: &Settings) -> OrchestratorConfig {
+pub(super) fn service_config(settings: &Settings, role: Role) -> OrchestratorConfig {
     OrchestratorConfig {
         auth: settings.auth.clone(),
         limits: settings.limits.of_a_goal(),
         open_goals_max: settings.limits.open_goals_max,
         secrets: settings.secrets.keys().cloned().collect(),
+        accepts: role.accepts(),
         metrics: settings.api.metrics,
         drain: Duration::from_secs(settings.engine.drain_seconds),
     }

@@ -36,16 +36,15 @@ pub(crate) async fn live() -> Json<Health> {
 #[utoipa::path(
     get, path = "/health/ready", tag = "health", security(()),
     responses(
-        (status = 200, description = "It can", body = Health),
+        (status = 200, description = "It can; degraded where goals are accepted and wait for a component", body = Health),
         (status = 503, description = "It cannot; the failing component by name", body = Health),
     ),
 )]
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     let health = health::ready(&app).await;
-    let status = if health.component.is_some() {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
-        StatusCode::OK
+    let status = match health.status.as_str() {
+        "error" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
     };
     (status, Json(health)).into_response()
 }

@@ -1,7 +1,6 @@
 //! The append in Postgres: a group of requests of one tenant, each judged by itself, in one transaction.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use domain::digest::Digest;
@@ -9,13 +8,15 @@ use domain::id::{GoalId, Subject, TenantId};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use super::approvals::Closes;
 use super::connection::{As, Connection};
 use super::tenants::{self, Tenant};
-use super::{Postgres, approvals, controls, goals, idempotency, toolsets};
+use super::{Postgres, approvals, controls, goals, idempotency, lead, toolsets};
 use crate::append::{AppendError, Appended, Prepared};
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::fault;
+use crate::hints::Hint;
 use crate::idempotency::{Answer, RequestKey};
 use crate::outbox::{self, Notice};
 
@@ -99,35 +100,48 @@ impl Postgres {
     /// Writes and commits what was judged, and lets everybody see it.
     async fn keep(
         &self,
-        mut conn: Connection,
+        conn: Connection,
         of: &TenantId,
         (mut tenant, rows): (Tenant, &Rows),
         requests: usize,
     ) -> Result<(), Error> {
         toolsets::store(self, &conn, &rows.toolsets).await?;
-        let queues = !self.inner.shared.driving.load(Ordering::SeqCst);
+        let queued = rows.queued(self.inner.shared.queues());
         // Few groups change approvals but for closing those of goals that end.
-        let closes = approvals::closes(&rows.approvals);
-        if closes.is_none() {
-            approvals::follow(&conn, (of.as_str(), &mut tenant), &rows.approvals).await?;
-        }
-        let write = rows.prepare(&conn).await?;
+        let closes = match approvals::closes(&rows.approvals) {
+            Some(closes) => closes,
+            None => {
+                approvals::follow(&conn, (of.as_str(), &mut tenant), &rows.approvals).await?;
+                Closes::default()
+            }
+        };
+        let write = Rows::prepare(&conn).await?;
         let [save] = conn.prepare([tenants::SAVE]).await?;
+        let lease = self.inner.shared.queue_lease();
+        let queues = (queued.as_slice(), lease);
+        let (rows_queued, ()) = tokio::try_join!(
+            biased;
+            rows.write(&conn, &write, (of.as_str(), self.holder()), (queues, &closes)),
+            tenant.save(&conn, &save)
+        )?;
+        let kept = lead::kept(&rows_queued, lease)?;
         fault::hit("commit");
         let start = Instant::now();
-        // All of it in one round trip; the statements are sent in this order.
-        tokio::try_join!(
-            rows.write(&conn, &write, of.as_str(), (queues, closes.as_ref())),
-            tenant.save(&conn, &save),
-            conn.batch("COMMIT")
-        )?;
-        conn.ended();
+        // On its own, so that what was not there to be written is noticed before anything stays.
+        conn.commit().await?;
         let shared = &self.inner.shared;
         shared.counters.count(requests, start.elapsed());
         toolsets::stored(self, &rows.toolsets);
         shared.watchers.tell(&rows.news);
         if rows.has_notices() {
             shared.notices.send_modify(|count| *count += 1);
+        }
+        if !queued.is_empty() {
+            shared.queued(kept);
+        }
+        if let Some(hints) = self.hints() {
+            let also = (!queued.is_empty(), rows.has_notices());
+            hints.say(Hint::committed(&rows.news, also));
         }
         fault::hit("committed");
         Ok(())
@@ -159,6 +173,7 @@ async fn see(
     let keys = idempotency::Keys::of(group);
     // Each statement sees what was committed when it began: the locks come before what they guard.
     let (_, _, generation, tenant, goals, unread, answers) = tokio::try_join!(
+        biased;
         conn.begin(&setup, As::Chain(chain)),
         conn.query(&gate_lock, []),
         conn.query(&gate, []),
@@ -322,8 +337,12 @@ impl Judge {
                 self.seen.answers.push((key, answer));
             }
         }
-        self.rows
-            .stand(id, &append.row, (at, finished_at), numbered(sequence));
+        self.rows.stand(
+            id,
+            &append.row,
+            (at, finished_at),
+            (numbered(sequence), append.starts),
+        );
         let first = numbered(append.expected + 1);
         self.rows.append((id, first), events, bodies, self.now);
         if let Some(sealed) = sealed {

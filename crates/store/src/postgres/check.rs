@@ -135,6 +135,7 @@ async fn goal(
         .await?;
     let of = tenant.as_str();
     let (_, rows, events, wishes, standing) = tokio::try_join!(
+        biased;
         conn.begin_read(&setup, As::Chain(&chain)),
         conn.query(&read, [&of, &name]),
         conn.query(&events, [&of, &name, &0_i64]),

@@ -2,10 +2,9 @@
 //!
 //! A transaction takes the role that may see one tenant, or the driver's queues, for itself alone: nothing is left on the
 //! connection, so that a pooler may stand between. Statements are prepared first, so that those that are awaited together
-//! are sent at once and in order.
+//! (`try_join!` with `biased`, which polls in the order that is written) are sent at once and in order.
 
 use std::future::pending;
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,13 +15,11 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::PostgresConfig;
 use crate::chain::Chain;
 use crate::error::Error;
+use crate::tls;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,7 +61,8 @@ pub(super) fn pool(config: &PostgresConfig) -> Result<Pool, Error> {
         _ => {
             // `prefer` would go on in clear with whoever says that it knows no encryption.
             postgres.ssl_mode(SslMode::Require);
-            Manager::from_config(postgres, tls(config)?, manager)
+            let client = tls::client(config.ca.as_deref())?;
+            Manager::from_config(postgres, MakeRustlsConnect::new(client), manager)
         }
     };
     let pool = deadpool_postgres::Pool::builder(manager)
@@ -96,30 +94,6 @@ pub(super) fn parse(url: &str) -> Result<Config, Error> {
         true => Err(Error::Url("it names no host".to_owned())),
         false => Ok(config),
     }
-}
-
-/// Certificates are always verified: against the authority that is configured, or those that browsers trust.
-fn tls(config: &PostgresConfig) -> Result<MakeRustlsConnect, Error> {
-    let mut roots = RootCertStore::empty();
-    match &config.ca {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let malformed = |reason: String| Error::file("read", path)(io::Error::other(reason));
-            let found = CertificateDer::pem_file_iter(path);
-            for certificate in found.map_err(|error| malformed(error.to_string()))? {
-                let certificate = certificate.map_err(|error| malformed(error.to_string()))?;
-                let added = roots.add(certificate);
-                added.map_err(|error| malformed(error.to_string()))?;
-            }
-        }
-    }
-    let provider = crypto::ring::default_provider();
-    let client = ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Unreachable(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(client))
 }
 
 fn syncs(rows: &[Row], column: usize) -> Result<(), Error> {
@@ -216,17 +190,19 @@ impl Connection {
     }
 
     async fn begin_as(&self, setup: &Statement, of: As<'_>, begin: &str) -> Result<(), Error> {
+        tokio::try_join!(biased; self.batch(begin), self.turn(setup, of))?;
+        Ok(())
+    }
+
+    /// Goes on with a transaction in somebody's name.
+    pub(super) async fn turn(&self, setup: &Statement, of: As<'_>) -> Result<(), Error> {
         let (role, tenant) = match of {
             As::Chain(chain) => ("omnihub_app", chain.as_str()),
             As::Driver => ("omnihub_driver", ""),
         };
         // Half of it, so that who waits for a lock of a process that is gone has it before they give up.
         let idle = (self.timeout / 2).as_millis().to_string();
-        let (_, rows) = tokio::try_join!(
-            self.batch(begin),
-            self.query(setup, [&role, &tenant, &idle])
-        )?;
-        syncs(&rows, 4)
+        syncs(&self.query(setup, [&role, &tenant, &idle]).await?, 4)
     }
 
     /// Makes sure that what the server says is written is on its disk.
@@ -257,6 +233,11 @@ impl Connection {
     ) -> Result<Vec<Row>, Error> {
         let client = self.client()?;
         self.answer(client.query(statement, &values)).await
+    }
+
+    /// The same for what takes as long as it takes.
+    pub(super) async fn long_query(&self, statement: &Statement) -> Result<Vec<Row>, Error> {
+        Ok(self.client()?.query(statement, &[]).await?)
     }
 
     /// Runs a prepared statement; returns the number of rows that it wrote.

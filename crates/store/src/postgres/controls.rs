@@ -15,6 +15,7 @@ use crate::error::{Damage, Error};
 use crate::evidence::Prepared;
 use crate::fault;
 use crate::gate::{Control, Gate};
+use crate::hints::Hint;
 
 /// Taken by whoever admits, before it looks.
 pub(super) const SHARE: &str = "SELECT pg_advisory_xact_lock_shared(1330140516)";
@@ -66,7 +67,11 @@ impl Postgres {
         conn.execute(&changed, []).await?;
         conn.query(&name, [&chain.as_str()]).await?;
         self.save_tenant(conn, &tenant).await?;
-        refresh(self).await
+        let gate = refresh(self).await?;
+        if let Some(hints) = self.hints() {
+            hints.say(Hint::controls(gate.generation()));
+        }
+        Ok(gate)
     }
 }
 
@@ -98,6 +103,12 @@ pub(super) fn generation(rows: &[Row]) -> Result<i64, Error> {
     Ok(row.try_get(0)?)
 }
 
+impl Postgres {
+    pub(crate) async fn look_at_controls(&self) -> Result<Gate, Error> {
+        refresh(self).await
+    }
+}
+
 /// Reads the controls anew, and shows them to whoever follows them.
 pub(super) async fn refresh(store: &Postgres) -> Result<Gate, Error> {
     let gate = read_gate(&store.inner.pool).await?;
@@ -122,6 +133,7 @@ pub(super) async fn read_gate(pool: &Pool) -> Result<Gate, Error> {
 async fn read(conn: &Connection) -> Result<Vec<(i64, Control)>, Error> {
     let [as_driver, read, as_app] = conn.prepare([AS_DRIVER, READ, AS_APP]).await?;
     let (_, rows, _) = tokio::try_join!(
+        biased;
         conn.query(&as_driver, []),
         conn.query(&read, []),
         conn.query(&as_app, [])
@@ -135,6 +147,7 @@ async fn look(pool: &Pool) -> Result<(i64, Vec<(i64, Control)>), Error> {
     let [generation, read] = conn.prepare([GENERATION, READ]).await?;
     // The generation first: controls that are newer than it says are looked at again.
     let (_, generation, rows, _) = tokio::try_join!(
+        biased;
         conn.begin(&setup, As::Driver),
         conn.query(&generation, []),
         conn.query(&read, []),

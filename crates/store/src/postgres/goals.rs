@@ -23,11 +23,11 @@ const READ_AT_ONCE: usize = 4;
 /// A goal's row.
 pub(super) const READ: &str =
     "SELECT id, goal, owner, created_at, status, reason, updated_at, finished_at, sequence,
-    erased_at FROM omnihub.goals WHERE tenant = $1 AND goal = $2";
+    erased_at, driver FROM omnihub.goals WHERE tenant = $1 AND goal = $2";
 /// The same, so that nothing is written to it until the transaction ends.
 pub(super) const LOCK: &str =
     "SELECT id, goal, owner, created_at, status, reason, updated_at, finished_at, sequence,
-    erased_at FROM omnihub.goals WHERE tenant = $1 AND goal = $2 FOR UPDATE";
+    erased_at, driver FROM omnihub.goals WHERE tenant = $1 AND goal = $2 FOR UPDATE";
 const OPEN: &str = "SELECT id, tenant, goal, wake_at, status,
         EXISTS (SELECT 1 FROM omnihub.inbox WHERE inbox.goal = goals.id)
     FROM omnihub.goals WHERE finished_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
@@ -98,7 +98,8 @@ impl Postgres {
         let chain = Chain::Tenant(tenant.clone());
         let setup = conn.transaction().await?;
         let read = self.read_goal(&conn, READ, (tenant, goal));
-        let (_, loaded) = tokio::try_join!(conn.begin_read(&setup, As::Chain(&chain)), read)?;
+        let (_, loaded) =
+            tokio::try_join!(biased; conn.begin_read(&setup, As::Chain(&chain)), read)?;
         conn.commit().await?;
         Ok(loaded.map(|(_, loaded)| loaded))
     }
@@ -126,6 +127,7 @@ impl Postgres {
         let [read, journal, inbox] = conn.prepare([read, journal::READ, inbox::READ]).await?;
         let (tenant_name, goal_name) = (tenant.as_str(), goal.as_str());
         let (rows, events, wishes) = tokio::try_join!(
+            biased;
             conn.query(&read, [&tenant_name, &goal_name]),
             conn.query(&journal, [&tenant_name, &goal_name, &0_i64]),
             conn.query(&inbox, [&tenant_name, &goal_name])
@@ -134,7 +136,9 @@ impl Postgres {
             return Ok(None);
         };
         let record = Record::read(row, tenant)?;
+        let driver: Option<&str> = row.try_get(10)?;
         let loaded = Loaded {
+            elsewhere: driver.is_some_and(|driver| driver != self.holder()),
             saga: journal::saga(conn, &self.inner.shared, &record, &events).await?,
             inbox: inbox::read(&wishes)?,
             owner: record.owner.clone(),

@@ -1,7 +1,5 @@
 //! The inbox in Postgres.
 
-use std::sync::atomic::Ordering;
-
 use domain::id::{GoalId, TenantId};
 use jiff::Timestamp;
 use saga::input::Person;
@@ -9,20 +7,20 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::connection::As;
-use super::{Postgres, approvals, controls, goals};
+use super::lead::QUEUE;
+use super::{Postgres, approvals, controls, goals, lead};
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::fault;
 use crate::goals::Loaded;
+use crate::hints::Hint;
 use crate::inbox::{self, PostError, Posted, decides, decode, encode, judge};
+use crate::shared::Queues;
 
 /// The unread wishes of a goal, in order.
 pub(super) const READ: &str = "SELECT inbox.id, inbox.person
     FROM omnihub.goals JOIN omnihub.inbox ON inbox.goal = goals.id
     WHERE goals.tenant = $1 AND goals.goal = $2 ORDER BY inbox.id";
-/// Queues goals for whoever drives.
-pub(super) const QUEUE: &str =
-    "INSERT INTO omnihub.queue (tenant, goal) SELECT $1, goal FROM unnest($2::text[]) AS new(goal)";
 const POST: &str =
     "INSERT INTO omnihub.inbox (goal, tenant, at, person) VALUES ($1, $2, $3, $4) RETURNING id";
 const FORGET: &str = "DELETE FROM omnihub.inbox USING omnihub.goals
@@ -68,7 +66,7 @@ impl Postgres {
         let mut conn = self.connection().await?;
         let setup = conn.transaction().await.map_err(PostError::Store)?;
         let found = self.read_goal(&conn, goals::LOCK, (tenant, goal));
-        let (_, found) = tokio::try_join!(conn.begin(&setup, As::Chain(&chain)), found)?;
+        let (_, found) = tokio::try_join!(biased; conn.begin(&setup, As::Chain(&chain)), found)?;
         let now = Timestamp::now();
         let judged = match found {
             None => Err(PostError::NotFound),
@@ -96,14 +94,24 @@ impl Postgres {
             fault::hit("post.approval");
             approvals::end(&conn, tenant.as_str(), approval, &ended).await?;
         }
-        if !self.inner.shared.driving.load(Ordering::SeqCst) {
+        let queues = self.inner.shared.queues() != Queues::Nothing;
+        let lease = self.inner.shared.queue_lease();
+        let mut kept = Vec::new();
+        if queues {
             let [queue] = conn.prepare([QUEUE]).await?;
-            let names: (&str, [&str; 1]) = (tenant.as_str(), [goal.as_str()]);
-            conn.execute(&queue, [&names.0, &names.1.as_slice()])
-                .await?;
+            let (of, goals) = (tenant.as_str(), [goal.as_str()]);
+            let values: [&(dyn ToSql + Sync); 4] = [&of, &goals.as_slice(), &true, &lease];
+            let rows = conn.query(&queue, values).await?;
+            kept = lead::kept(&rows, lease)?;
         }
         fault::hit("commit");
         conn.commit().await?;
+        if queues {
+            self.inner.shared.queued(kept);
+            if let Some(hints) = self.hints() {
+                hints.say(Hint::queued());
+            }
+        }
         fault::hit("committed");
         Ok(Posted {
             id: u64::try_from(id).unwrap_or(0),

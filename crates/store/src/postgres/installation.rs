@@ -11,6 +11,7 @@ use super::read_one;
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::installation::{Installation, Stored, TABLE};
+use crate::sqlite::DATABASE;
 
 /// Of processes that found it at once one does.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140515)";
@@ -25,6 +26,7 @@ pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error>
     let setup = conn.transaction().await?;
     let [lock, read, epoch] = conn.prepare([LOCK, READ, EPOCH]).await?;
     let (_, _, rows, epochs) = tokio::try_join!(
+        biased;
         conn.begin(&setup, As::Chain(&Chain::Installation)),
         conn.query(&lock, []),
         conn.query(&read, []),
@@ -34,6 +36,12 @@ pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error>
         (Some(row), Some(epoch)) => (stored(row)?, epoch.try_get(0)?),
         // A store that was founded before is never founded again.
         (None, Some(epoch)) if epoch.try_get::<_, i64>(0)? > 0 => return Err(missing().into()),
+        // Nor is one founded beside another that was meant to be moved.
+        _ if dir.join(DATABASE).exists() => {
+            return Err(Error::NotMoved {
+                dir: dir.to_owned(),
+            });
+        }
         _ => (found(&conn, dir).await?, 1),
     };
     // The keys are looked at before anything is kept.
@@ -76,6 +84,7 @@ async fn found(conn: &Connection, dir: &Path) -> Result<Stored, Error> {
     let now = Timestamp::now().as_microsecond();
     let [found, first_epoch] = conn.prepare([FOUND, FIRST_EPOCH]).await?;
     tokio::try_join!(
+        biased;
         conn.execute(
             &found,
             [&stored.name, &now, &stored.proof, &stored.verifier_key]

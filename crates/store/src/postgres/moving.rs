@@ -2,11 +2,16 @@
 //!
 //! The owner of the tables writes, past row-level security, which is let go and forced again within the transaction.
 
+mod column;
+mod tables;
+
 use std::collections::HashMap;
 
 use rusqlite::types::Value;
 use tokio_postgres::types::ToSql;
 
+use self::column::{Column, number};
+use self::tables::{Kind, TABLES, Table};
 use super::connection::{Connection, Pool, pool};
 use super::tenants::{SAVE, Tenant};
 use super::{PostgresConfig, installation, schema, toolsets};
@@ -16,178 +21,6 @@ use crate::sqlite::Sqlite;
 
 /// Rows that travel together.
 const PIECE_ROWS: i64 = 1_000;
-
-/// What a column holds.
-#[derive(Clone, Copy)]
-enum Kind {
-    Number,
-    Flag,
-    Text,
-    Bytes,
-    /// The name of the tenant whose number the source has.
-    Tenant,
-}
-
-use Kind::{Bytes, Flag, Number, Tenant as OfTenant, Text};
-
-/// A table, how its rows are read, each after a key that they are ordered by, and what their columns hold.
-struct Table {
-    name: &'static str,
-    source: &'static str,
-    columns: &'static [(&'static str, Kind)],
-}
-
-const TABLES: [Table; 11] = [
-    Table {
-        name: "epochs",
-        source: "SELECT number, number, since, cause FROM epochs WHERE number > ?1 ORDER BY number LIMIT ?2",
-        columns: &[("number", Number), ("since", Number), ("cause", Text)],
-    },
-    Table {
-        name: "goals",
-        source: "SELECT id, id, tenant, goal, owner, created_at, status, reason, updated_at, finished_at, wake_at, sequence,
-            erased_at FROM goals WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("id", Number),
-            ("tenant", OfTenant),
-            ("goal", Text),
-            ("owner", Text),
-            ("created_at", Number),
-            ("status", Text),
-            ("reason", Text),
-            ("updated_at", Number),
-            ("finished_at", Number),
-            ("wake_at", Number),
-            ("sequence", Number),
-            ("erased_at", Number),
-        ],
-    },
-    Table {
-        name: "journal",
-        source: "SELECT id, goal, first_sequence, goal >> 40, payloads, written_at, form, events FROM journal
-            WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("goal", Number),
-            ("first_sequence", Number),
-            ("tenant", OfTenant),
-            ("payloads", Flag),
-            ("written_at", Number),
-            ("form", Number),
-            ("events", Bytes),
-        ],
-    },
-    Table {
-        name: "payloads",
-        source: "SELECT payloads.journal, goal, first_sequence, goal >> 40, bodies
-            FROM payloads JOIN journal ON journal.id = payloads.journal
-            WHERE payloads.journal > ?1 ORDER BY payloads.journal LIMIT ?2",
-        columns: &[
-            ("goal", Number),
-            ("first_sequence", Number),
-            ("tenant", OfTenant),
-            ("bodies", Bytes),
-        ],
-    },
-    Table {
-        name: "inbox",
-        source: "SELECT id, id, goal, goal >> 40, at, person FROM inbox WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("id", Number),
-            ("goal", Number),
-            ("tenant", OfTenant),
-            ("at", Number),
-            ("person", Bytes),
-        ],
-    },
-    Table {
-        name: "approvals",
-        source: "SELECT id, id, tenant, approval, goal, step, item, digest, reason, requested_at, requested_held,
-            expires_in_seconds, status, decided_by, decided_at FROM approvals WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("id", Number),
-            ("tenant", OfTenant),
-            ("approval", Text),
-            ("goal", Number),
-            ("step", Text),
-            ("item", Number),
-            ("digest", Bytes),
-            ("reason", Text),
-            ("requested_at", Number),
-            ("requested_held", Number),
-            ("expires_in_seconds", Number),
-            ("status", Text),
-            ("decided_by", Text),
-            ("decided_at", Number),
-        ],
-    },
-    Table {
-        name: "idempotency",
-        source: "SELECT id, tenant, principal, route, name, digest, answer, goal FROM idempotency
-            WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("tenant", OfTenant),
-            ("principal", Text),
-            ("route", Text),
-            ("name", Text),
-            ("digest", Bytes),
-            ("answer", Bytes),
-            ("goal", Number),
-        ],
-    },
-    Table {
-        name: "emergency_controls",
-        source: "SELECT id, id, tenant, scope, target, mode, reason, set_by, since, until FROM controls
-            WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("id", Number),
-            ("tenant", Text),
-            ("scope", Text),
-            ("target", Text),
-            ("mode", Text),
-            ("reason", Text),
-            ("set_by", Text),
-            ("since", Number),
-            ("until", Number),
-        ],
-    },
-    Table {
-        name: "outbox",
-        source: "SELECT id, id, tenant, kind, body, at, attempts, due_at FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("id", Number),
-            ("tenant", OfTenant),
-            ("kind", Text),
-            ("body", Bytes),
-            ("at", Number),
-            ("attempts", Number),
-            ("due_at", Number),
-        ],
-    },
-    Table {
-        name: "audit",
-        source: "SELECT id, id, id >> 40, at, form, previous, drafts, hashes FROM audit
-            WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("id", Number),
-            ("tenant", OfTenant),
-            ("at", Number),
-            ("form", Number),
-            ("previous", Bytes),
-            ("drafts", Bytes),
-            ("hashes", Bytes),
-        ],
-    },
-    Table {
-        name: "checkpoints",
-        source: "SELECT id, id, id >> 40, at, note FROM checkpoints WHERE id > ?1 ORDER BY id LIMIT ?2",
-        columns: &[
-            ("id", Number),
-            ("tenant", OfTenant),
-            ("at", Number),
-            ("note", Text),
-        ],
-    },
-];
 
 /// Nobody founds a store here meanwhile.
 const BEGIN: &str = "BEGIN; LOCK TABLE omnihub.installation IN ACCESS EXCLUSIVE MODE";
@@ -223,6 +56,11 @@ pub(crate) async fn open_empty(config: &PostgresConfig) -> Result<Pool, Error> {
         None => Ok(pool),
         Some(_) => Err(Error::NotEmpty),
     }
+}
+
+/// Sees that no store is in a database, which may not even have the schema.
+pub(crate) async fn check_empty(config: &PostgresConfig) -> Result<(), Error> {
+    open_empty(config).await.map(drop)
 }
 
 async fn refuse_held(conn: &Connection) -> Result<(), Error> {
@@ -286,10 +124,10 @@ async fn copy_table(
     let names: Vec<_> = table.columns.iter().map(|(name, _)| *name).collect();
     let types = table.columns.iter().enumerate().map(|(place, (_, kind))| {
         let kind = match kind {
-            Number => "bigint",
-            Flag => "boolean",
-            Text | OfTenant => "text",
-            Bytes => "bytea",
+            Kind::Number => "bigint",
+            Kind::Flag => "boolean",
+            Kind::Text | Kind::Tenant => "text",
+            Kind::Bytes => "bytea",
         };
         format!("${}::{kind}[]", place + 1)
     });
@@ -344,68 +182,6 @@ async fn copy_toolsets(conn: &Connection, source: &Sqlite) -> Result<u64, Error>
             copied += conn.execute(&store, [digest, body, &proof]).await?;
             after = *id;
         }
-    }
-}
-
-/// The values of a column.
-enum Column {
-    Numbers(Vec<Option<i64>>),
-    Flags(Vec<bool>),
-    Texts(Vec<Option<String>>),
-    Bytes(Vec<Option<Vec<u8>>>),
-    Tenants(Vec<String>),
-}
-
-impl Column {
-    fn of(kind: Kind) -> Self {
-        match kind {
-            Number => Self::Numbers(Vec::new()),
-            Flag => Self::Flags(Vec::new()),
-            Text => Self::Texts(Vec::new()),
-            Bytes => Self::Bytes(Vec::new()),
-            OfTenant => Self::Tenants(Vec::new()),
-        }
-    }
-
-    fn push(
-        &mut self,
-        table: &Table,
-        value: &Value,
-        tenants: &HashMap<i64, String>,
-    ) -> Result<(), Error> {
-        let wrong = || Damage::row(table.name, "", "a column holds what it should not");
-        match (self, value) {
-            (Self::Numbers(values), _) => values.push(number(table, Some(value))?),
-            (Self::Flags(values), Value::Integer(flag)) => values.push(*flag != 0),
-            (Self::Texts(values), Value::Text(text)) => values.push(Some(text.clone())),
-            (Self::Texts(values), Value::Null) => values.push(None),
-            (Self::Bytes(values), Value::Blob(bytes)) => values.push(Some(bytes.clone())),
-            (Self::Bytes(values), Value::Null) => values.push(None),
-            (Self::Tenants(values), Value::Integer(number)) => {
-                let name = tenants.get(number);
-                values.push(name.ok_or_else(wrong)?.clone());
-            }
-            _ => return Err(wrong().into()),
-        }
-        Ok(())
-    }
-
-    fn values(&self) -> &(dyn ToSql + Sync) {
-        match self {
-            Self::Numbers(values) => values,
-            Self::Flags(values) => values,
-            Self::Texts(values) => values,
-            Self::Bytes(values) => values,
-            Self::Tenants(values) => values,
-        }
-    }
-}
-
-fn number(table: &Table, value: Option<&Value>) -> Result<Option<i64>, Error> {
-    match value {
-        Some(Value::Integer(number)) => Ok(Some(*number)),
-        Some(Value::Null) => Ok(None),
-        _ => Err(Damage::row(table.name, "", "a column holds what it should not").into()),
     }
 }
 

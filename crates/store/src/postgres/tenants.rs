@@ -105,6 +105,13 @@ impl Tenant {
     }
 }
 
+/// Reads the name of a chain, the first column of a row.
+pub(super) fn chain(row: &Row) -> Result<Chain, Error> {
+    let name: &str = row.try_get(0)?;
+    let chain = Chain::parse(name);
+    Ok(chain.ok_or_else(|| Damage::row("tenants", name, "its name cannot be read"))?)
+}
+
 /// Begins a transaction with a chain's row locked; `None`: it has none yet. `before` is a lock that is taken first.
 pub(super) async fn lock(
     conn: &mut Connection,
@@ -115,6 +122,7 @@ pub(super) async fn lock(
     let [before, lock] = conn.prepare([before.unwrap_or("SELECT"), LOCK]).await?;
     let name = chain.as_str();
     let (_, _, rows) = tokio::try_join!(
+        biased;
         conn.begin(&setup, As::Chain(chain)),
         conn.query(&before, []),
         conn.query(&lock, [&name])
@@ -128,6 +136,7 @@ pub(super) async fn create(conn: &mut Connection, chain: &Chain) -> Result<(), E
     let [create, read] = conn.prepare([CREATE, READ]).await?;
     let name = chain.as_str();
     let (_, _, rows) = tokio::try_join!(
+        biased;
         conn.begin(&setup, As::Chain(chain)),
         conn.execute(&create, [&name]),
         conn.query(&read, [&name])

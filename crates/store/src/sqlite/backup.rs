@@ -1,9 +1,10 @@
 //! Backups: a copy of a store as it was at one moment, made while a server works, and a store made from one.
 //!
-//! A backup is a folder: the database as SQLite copies it in one read transaction, the keys, the signed checkpoints, and a
-//! manifest with the digest of each file. Whoever has the keys can sign and mint, so a backup is as secret as the data
+//! A backup is a folder: the database, as SQLite copies it in one read transaction or written from one of Postgres, the
+//! keys, the signed checkpoints, and a manifest with the digest of each file. Whoever has the keys can sign and mint, so a backup is as secret as the data
 //! directory.
 
+pub(crate) mod copy;
 mod manifest;
 mod restore;
 
@@ -29,35 +30,64 @@ const FOLDERS: [&str; 2] = ["checkpoints", "keys"];
 /// [`Error::Exists`] where the folder is there already; [`Error`] where the store cannot be read or the copy not written.
 /// Nothing is left behind then.
 pub fn back_up(dir: &Path, target: &Path) -> Result<Manifest, Error> {
-    build(target, |draft| copy_store(dir, draft))
+    let draft = Folder::begin(target)?;
+    let manifest = copy_store(dir, draft.path())?;
+    draft.keep()?;
+    Ok(manifest)
 }
 
-/// Builds a folder beside its name and gives it the name once it is whole.
-fn build<T>(target: &Path, fill: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
-    if is_taken(target)? {
-        return Err(Error::Exists {
-            path: target.to_owned(),
-        });
+/// A folder that is built beside its name and gets the name once it is whole; dropped before, it is removed.
+pub(crate) struct Folder {
+    path: PathBuf,
+    target: PathBuf,
+    parent: PathBuf,
+}
+
+impl Folder {
+    /// Begins a folder of that name, which must not be taken.
+    pub(crate) fn begin(target: &Path) -> Result<Self, Error> {
+        if is_taken(target)? {
+            return Err(Error::Exists {
+                path: target.to_owned(),
+            });
+        }
+        let parent = match target.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        create_dir(&parent)?;
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.unfinished", std::process::id()));
+        let path = parent.join(name);
+        // Of a process of that number that was killed.
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
+        }
+        create_dir(&path)?;
+        Ok(Self {
+            path,
+            target: target.to_owned(),
+            parent,
+        })
     }
-    let parent = match target.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    create_dir(&parent)?;
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.unfinished", std::process::id()));
-    let draft = parent.join(name);
-    create_dir(&draft)?;
-    let built = fill(&draft).and_then(|built| {
-        // Takes the place of an empty folder of that name too.
-        fs::rename(&draft, target).map_err(Error::file("create", target))?;
-        sync_dir(&parent)?;
-        Ok(built)
-    });
-    if built.is_err() {
-        fs::remove_dir_all(&draft).map_err(Error::file("remove", &draft))?;
+
+    /// Where it is until it is whole.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
-    built
+
+    /// Gives it its name; takes the place of an empty folder of that name too.
+    pub(crate) fn keep(self) -> Result<(), Error> {
+        fs::rename(&self.path, &self.target).map_err(Error::file("create", &self.target))?;
+        sync_dir(&self.parent)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Kept, it is there no more. What cannot be removed says by its name that it is nothing.
+        drop(fs::remove_dir_all(&self.path));
+    }
 }
 
 /// Whether a path holds anything but an empty folder.
@@ -77,14 +107,26 @@ fn copy_store(dir: &Path, draft: &Path) -> Result<Manifest, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(&path, flags)?;
     schema::check_version(&conn, &path)?;
-    // Before the database: a checkpoint must not speak of entries that come after the copy.
-    for folder in FOLDERS {
-        copy_folder(&dir.join(folder), &draft.join(folder))?;
-    }
+    copy_folders(dir, draft)?;
     let taken_at = Timestamp::now();
     let copy = draft.join(DATABASE);
     let name = copy.to_str().ok_or(Error::Unwritable("a folder's name"))?;
     conn.execute("VACUUM INTO ?1", [name])?;
+    finish(draft, taken_at)
+}
+
+/// Copies what a backup takes beside the database. Before it, since a checkpoint must not speak of entries that come after
+/// the copy.
+pub(crate) fn copy_folders(dir: &Path, draft: &Path) -> Result<(), Error> {
+    for folder in FOLDERS {
+        copy_folder(&dir.join(folder), &draft.join(folder))?;
+    }
+    Ok(())
+}
+
+/// Writes the manifest of a backup that has all its files.
+pub(crate) fn finish(draft: &Path, taken_at: Timestamp) -> Result<Manifest, Error> {
+    let copy = draft.join(DATABASE);
     restrict(&copy)?;
     let copied = connection::open_reader(&copy)?;
     let (installation, _) = installation::public(&copied, draft)?;

@@ -193,6 +193,7 @@ fn load_by_name(
 /// Rebuilds a goal with its unread wishes.
 pub(crate) fn load(conn: &Connection, shared: &Shared, record: &Record) -> Result<Loaded, Error> {
     Ok(Loaded {
+        elsewhere: false,
         saga: journal::saga(conn, shared, record)?,
         inbox: inbox::of(conn, record.id)?,
         owner: record.owner.clone(),

@@ -82,14 +82,19 @@ fn counted(conn: &Connection) -> Result<Vec<Counted>, Error> {
     let mut counted = Vec::new();
     for (number, chain) in verify::chains(conn)? {
         let tenant = Tenant::read_or_create(conn, &chain)?;
-        let rows = crate::numbers::Range::of(number);
-        let sql = "SELECT coalesce(max(id), ?1) FROM checkpoints WHERE id BETWEEN ?1 AND ?2";
-        let newest = conn.query_row(sql, [rows.first, rows.last], |row| row.get(0))?;
         counted.push(Counted {
             chain,
             tenant,
-            signed: serial(newest),
+            signed: signed(conn, number)?,
         });
     }
     Ok(counted)
+}
+
+/// How many entries the newest checkpoint of a tenant signs.
+pub(crate) fn signed(conn: &Connection, number: i64) -> Result<u64, Error> {
+    let rows = crate::numbers::Range::of(number);
+    let sql = "SELECT coalesce(max(id), ?1) FROM checkpoints WHERE id BETWEEN ?1 AND ?2";
+    let newest = conn.query_row(sql, [rows.first, rows.last], |row| row.get(0))?;
+    Ok(serial(newest))
 }

@@ -20,6 +20,13 @@ pub(crate) fn insert(conn: &Connection, row: i64, bodies: &[u8]) -> Result<(), E
     Ok(())
 }
 
+/// Writes that the values of a journal row were erased.
+pub(crate) fn insert_erased(conn: &Connection, row: i64) -> Result<(), Error> {
+    conn.prepare_cached("INSERT INTO payloads VALUES (?1, NULL)")?
+        .execute([row])?;
+    Ok(())
+}
+
 /// Erases the values of a journal row.
 pub(crate) fn erase(conn: &Connection, row: i64) -> Result<(), Error> {
     conn.prepare_cached("UPDATE payloads SET bodies = NULL WHERE journal = ?1")?

@@ -27,9 +27,19 @@ pub(super) const SECTIONS: &[Section] = &[
         meaning: "Who carries goals forward.",
     },
     Section {
+        pattern: "temporal",
+        header: "[temporal]",
+        meaning: "The Temporal cluster that drives goals where `engine.driver` says so.",
+    },
+    Section {
         pattern: "store",
         header: "[store]",
         meaning: "Facts at rest.",
+    },
+    Section {
+        pattern: "redis",
+        header: "[redis]",
+        meaning: "Redis, by which processes that share a database hear of each other at once. Nothing stands on it.",
     },
     Section {
         pattern: "audit",
@@ -82,21 +92,22 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("limits.open_goals_max", Kind::Whole { min: 1, max: 10_000_000 }, "Open goals of one tenant.").default("10000"),
     Setting::new(
         "engine.driver",
-        Kind::Word(&["embedded"]),
-        "Who drives goals: this process itself.",
+        Kind::Word(&["embedded", "temporal"]),
+        "Who drives goals: this process itself, or a Temporal cluster by any number of workers, on PostgreSQL only.",
     )
     .default("\"embedded\"")
     .aliases(&["OMNIHUB_ENGINE"]),
     Setting::new(
         "engine.active_max",
         Kind::Whole { min: 1, max: 100_000 },
-        "Goals that are in memory and driven at the same time.",
+        "Goals that are in memory and driven at the same time. On Temporal temporal.stretches_max says it.",
     )
     .default("1024"),
     Setting::new(
         "engine.queue_max",
         Kind::Whole { min: 1, max: 10_000_000 },
-        "Goals of one tenant that wait for their turn; past it new goals get 503.",
+        "Goals of one tenant that wait for their turn; past it new goals get 503. On Temporal they wait there, without a limit \
+         of their own.",
     )
     .default("10000"),
     Setting::new(
@@ -105,6 +116,65 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Seconds that a stop waits for what is in flight. A second signal ends at once.",
     )
     .default("10"),
+    Setting::new("temporal.host", Kind::Text, "`host:port` of the cluster's frontend.")
+        .default("\"localhost:7233\"")
+        .aliases(&["TEMPORAL_HOST"]),
+    Setting::new("temporal.namespace", Kind::Text, "Namespace of the cluster.")
+        .default("\"default\"")
+        .aliases(&["TEMPORAL_NAMESPACE"]),
+    Setting::new(
+        "temporal.task_queue",
+        Kind::Text,
+        "Task queue of this installation. Two installations never share one.",
+    )
+    .default("\"apex-agent-queue\"")
+    .aliases(&["TEMPORAL_TASK_QUEUE"]),
+    Setting::new("temporal.tls", Kind::Flag, "Connect by TLS; an API key or a certificate does so anyway.").default("false"),
+    Setting::new(
+        "temporal.tls_ca",
+        Kind::Path,
+        "Certificates, as a PEM file, of whoever signs the cluster's; absent: those of the system.",
+    )
+    .example("\"certs/temporal-ca.pem\""),
+    Setting::new("temporal.tls_server_name", Kind::Text, "The name that the cluster's certificate is for; absent: its host's.")
+        .example("\"temporal.example\""),
+    Setting::new(
+        "temporal.tls_cert",
+        Kind::Path,
+        "Certificate, as a PEM file, by which this process proves who it is; with `temporal.tls_key`.",
+    )
+    .example("\"certs/omnihub.pem\""),
+    Setting::new("temporal.tls_key", Kind::Path, "Private key, as a PEM file, of `temporal.tls_cert`.")
+        .example("\"certs/omnihub-key.pem\""),
+    Setting::new("temporal.api_key", Kind::Text, "API key of Temporal Cloud.").example("\"KEY\"").secret(),
+    Setting::new(
+        "temporal.encryption_keys",
+        Kind::Text,
+        "Keys by which what Temporal keeps is encrypted, 64 hexadecimal digits each, separated by commas: the first encrypts, \
+         all decrypt. Ids of workflows (installation, tenant, goal) and search attributes (tenant, status) are never encrypted; \
+         nothing else of a goal is told.",
+    )
+    .example("\"KEY\"")
+    .secret(),
+    Setting::new(
+        "temporal.deployment",
+        Kind::Text,
+        "Worker deployment whose versions Temporal steers goals between; absent: every worker takes every goal. A versioned \
+         worker gets nothing until Temporal was told which version is current.",
+    )
+    .example("\"omnihub\""),
+    Setting::new(
+        "temporal.stretches_max",
+        Kind::Whole { min: 1, max: 10_000 },
+        "Goals that a worker drives at a time within a few seconds each.",
+    )
+    .default("100"),
+    Setting::new(
+        "temporal.long_stretches_max",
+        Kind::Whole { min: 1, max: 100_000 },
+        "Goals that a worker drives at a time for longer.",
+    )
+    .default("1000"),
     Setting::new(
         "store.url",
         Kind::Text,
@@ -132,6 +202,21 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Megabytes of free space below which new goals are refused and no effect starts; outcomes are still written.",
     )
     .default("64"),
+    Setting::new(
+        "redis.url",
+        Kind::Text,
+        "Server of Redis 6 or later; `rediss://` connects by TLS. While it is away the database is looked at as without it. \
+         Means nothing with SQLite.",
+    )
+    .example("\"redis://:PASSWORD@redis.example:6379\"")
+    .aliases(&["REDIS_URL"])
+    .secret(),
+    Setting::new(
+        "redis.ca",
+        Kind::Path,
+        "Certificates, as a PEM file, of whoever signs the server's; absent: those that browsers trust.",
+    )
+    .example("\"certs/redis-ca.pem\""),
     Setting::new(
         "audit.witness",
         Kind::PathOrUrl,

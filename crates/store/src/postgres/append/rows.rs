@@ -2,7 +2,7 @@
 
 use domain::id::{GoalId, TenantId};
 use jiff::Timestamp;
-use tokio_postgres::Statement;
+use tokio_postgres::{Row, Statement};
 
 use super::Toolsets;
 use crate::append::GoalRow;
@@ -15,15 +15,17 @@ use crate::journal::FORM;
 use crate::postgres::approvals::{CLOSE, Closes};
 use crate::postgres::connection::Connection;
 use crate::postgres::evidence;
-use crate::postgres::inbox::QUEUE;
+use crate::postgres::lead::QUEUE;
+use crate::shared::Queues;
 
 const CREATE: &str = "INSERT INTO omnihub.goals
-    SELECT id, $1, goal, owner, created_at, '', NULL, created_at, NULL, NULL, 0, NULL
+    SELECT id, $1, goal, owner, created_at, '', NULL, created_at, NULL, NULL, 0, NULL, NULL
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[]) AS new(id, goal, owner, created_at)";
 const STAND: &str = "UPDATE omnihub.goals SET status = now.status, reason = now.reason, updated_at = now.updated_at,
-    finished_at = now.finished_at, wake_at = now.wake_at, sequence = now.sequence
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-        AS now(id, status, reason, updated_at, finished_at, wake_at, sequence)
+    finished_at = now.finished_at, wake_at = now.wake_at, sequence = now.sequence,
+    driver = CASE WHEN now.starts THEN $10 ELSE driver END
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[])
+        AS now(id, status, reason, updated_at, finished_at, wake_at, sequence, starts)
     WHERE goals.id = now.id AND goals.tenant = $1";
 const JOURNAL: &str = "INSERT INTO omnihub.journal
     SELECT goal, first_sequence, $1, payloads, $5, $6, events
@@ -40,9 +42,6 @@ const IDEMPOTENCY: &str = "INSERT INTO omnihub.idempotency
     SELECT $1, principal, route, name, digest, answer, goal
     FROM unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bigint[])
         AS new(principal, route, name, digest, answer, goal)";
-
-/// No goals.
-static EMPTY: Closes = (Vec::new(), Vec::new());
 
 /// The rows of one group.
 #[derive(Default)]
@@ -81,6 +80,7 @@ struct Standing {
     finished_at: Vec<Option<i64>>,
     wake_at: Vec<Option<i64>>,
     sequences: Vec<i64>,
+    starts: Vec<bool>,
 }
 
 #[derive(Default)]
@@ -117,13 +117,13 @@ impl Rows {
         self.created.created_at.push(created_at);
     }
 
-    /// Where a goal stands now.
+    /// Where a goal stands now. `starts`: this process begins effects of it.
     pub(super) fn stand(
         &mut self,
         id: i64,
         row: &GoalRow,
         (at, finished_at): (i64, Option<i64>),
-        sequence: i64,
+        (sequence, starts): (i64, bool),
     ) {
         let standing = &mut self.standing;
         standing.ids.push(id);
@@ -134,6 +134,7 @@ impl Rows {
         let wake_at = row.wake_at.map(|wake| wake.as_microsecond());
         standing.wake_at.push(wake_at);
         standing.sequences.push(sequence);
+        standing.starts.push(starts);
     }
 
     /// The events of one append, and the values that they name.
@@ -183,13 +184,22 @@ impl Rows {
         self.outbox.extend(notices);
     }
 
+    /// The goals that whoever drives is to be told of.
+    pub(super) fn queued(&self, queues: Queues) -> Vec<&str> {
+        match queues {
+            Queues::Nothing => Vec::new(),
+            Queues::Accepted => self.created.goals.iter().map(String::as_str).collect(),
+            Queues::Everything => self.news.iter().map(|(_, goal, _)| goal.as_str()).collect(),
+        }
+    }
+
     /// Whether anybody outside is to be told.
     pub(super) fn has_notices(&self) -> bool {
         !self.outbox.0.is_empty()
     }
 
     /// Prepares what [`Rows::write`] takes.
-    pub(super) async fn prepare(&self, conn: &Connection) -> Result<[Statement; 10], Error> {
+    pub(super) async fn prepare(conn: &Connection) -> Result<[Statement; 10], Error> {
         conn.prepare([
             CREATE,
             STAND,
@@ -205,15 +215,16 @@ impl Rows {
         .await
     }
 
-    /// Writes everything but the sets of tools, in one round trip. `queues`: the goals are queued for whoever drives;
-    /// `closes`: the goals whose approvals are closed, and when.
+    /// Writes everything but the sets of tools, in one round trip, and returns the queue's rows. `queued`: the goals that
+    /// whoever drives is to be told of, and for how many seconds others are not; `closes`: the goals whose approvals are
+    /// closed, and when; `holder`: who writes.
     pub(super) async fn write(
         &self,
         conn: &Connection,
         statements: &[Statement; 10],
-        tenant: &str,
-        (queues, closes): (bool, Option<&Closes>),
-    ) -> Result<(), Error> {
+        (tenant, holder): (&str, &str),
+        ((queued, lease), closes): ((&[&str], Option<f64>), &Closes),
+    ) -> Result<Vec<Row>, Error> {
         let [
             create,
             stand,
@@ -227,9 +238,10 @@ impl Rows {
             close,
         ] = statements;
         fault::hit("append.journal");
-        tokio::try_join!(
+        let (_, _, _, _, _, _, _, _, rows, _) = tokio::try_join!(
+            biased;
             self.created.write(conn, create, tenant),
-            self.standing.write(conn, stand, tenant),
+            self.standing.write(conn, stand, (tenant, holder)),
             self.journal.write(conn, journal, (tenant, self.written_at)),
             self.payloads.write(conn, payloads, tenant),
             when(!self.heard.0.is_empty(), async {
@@ -242,28 +254,26 @@ impl Rows {
                     .await
             }),
             self.answers.write(conn, answers, tenant),
-            when(queues, async {
-                let goals = self.news.iter().map(|(_, goal, _)| goal.as_str());
-                let goals: Vec<&str> = goals.collect();
-                conn.execute(queue, [&tenant, &goals]).await
+            when(!queued.is_empty(), async {
+                conn.query(queue, [&tenant, &queued, &false, &lease]).await
             }),
-            when(closes.is_some_and(|(goals, _)| !goals.is_empty()), async {
-                let (goals, ends) = closes.unwrap_or(&EMPTY);
+            when(!closes.0.is_empty(), async {
+                let (goals, ends) = closes;
                 conn.execute(close, [&tenant, goals, ends]).await
             }),
         )?;
-        Ok(())
+        Ok(rows)
     }
 }
 
 /// Runs a statement only where it has something to write.
-pub(in crate::postgres) async fn when(
+async fn when<T: Default>(
     needed: bool,
-    statement: impl Future<Output = Result<u64, Error>>,
-) -> Result<u64, Error> {
+    statement: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     match needed {
         true => statement.await,
-        false => Ok(0),
+        false => Ok(T::default()),
     }
 }
 
@@ -275,11 +285,15 @@ impl Created {
         tenant: &str,
     ) -> Result<u64, Error> {
         when(!self.ids.is_empty(), async {
-            let values = [&self.goals, &self.owners];
-            let [goals, owners] = values;
             conn.execute(
                 statement,
-                [&tenant, &self.ids, goals, owners, &self.created_at],
+                [
+                    &tenant,
+                    &self.ids,
+                    &self.goals,
+                    &self.owners,
+                    &self.created_at,
+                ],
             )
             .await
         })
@@ -292,7 +306,7 @@ impl Standing {
         &self,
         conn: &Connection,
         statement: &Statement,
-        tenant: &str,
+        (tenant, holder): (&str, &str),
     ) -> Result<u64, Error> {
         let written = conn.execute(
             statement,
@@ -305,6 +319,8 @@ impl Standing {
                 &self.finished_at,
                 &self.wake_at,
                 &self.sequences,
+                &self.starts,
+                &holder,
             ],
         );
         match written.await? {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::write;
@@ -13,6 +12,7 @@ use crate::evidence::Prepared;
 use crate::evidence::checkpoint::{self, SignedCheckpoint, file};
 use crate::fault;
 use crate::postgres::connection::{As, Pool};
+use crate::postgres::tenants::chain;
 use crate::postgres::{Postgres, read_one};
 
 const FIND: &str = "SELECT note FROM omnihub.checkpoints WHERE id = $1";
@@ -57,14 +57,6 @@ impl Postgres {
         let rows = self.read_one(As::Driver, DUE, []).await?;
         rows.iter().map(chain).collect()
     }
-}
-
-fn chain(row: &Row) -> Result<Chain, Error> {
-    let name: &str = row.try_get(0)?;
-    Ok(
-        Chain::parse(name)
-            .ok_or_else(|| Damage::row("tenants", name, "its name cannot be read"))?,
-    )
 }
 
 /// Names the files of checkpoints that speak of what the database does not hold.

@@ -16,12 +16,12 @@ use crate::evidence::verify::{
 use crate::installation::Stored as StoredInstallation;
 use crate::numbers::{Range, serial};
 use crate::postgres::connection::{As, Connection, Pool, pool};
-use crate::postgres::tenants::{self, Tenant};
+use crate::postgres::tenants::{self, Tenant, chain};
 use crate::postgres::{PostgresConfig, installation, read_one, schema};
 
-const CHAINS: &str = "SELECT tenant FROM omnihub.tenants ORDER BY number";
+pub(in crate::postgres) const CHAINS: &str = "SELECT tenant FROM omnihub.tenants ORDER BY number";
 /// Tenants that goals speak of and the store does not have.
-const ORPHANS: &str = "SELECT min(id), tenant FROM omnihub.goals
+pub(in crate::postgres) const ORPHANS: &str = "SELECT min(id), tenant FROM omnihub.goals
     WHERE NOT EXISTS (SELECT 1 FROM omnihub.tenants WHERE tenants.tenant = goals.tenant) GROUP BY tenant";
 /// The newest checkpoints of a chain, and others spread over its life.
 const NOTES: &str = "SELECT note FROM (
@@ -57,11 +57,7 @@ pub(in crate::postgres) async fn verify(
 ) -> Result<Vec<Verified>, Error> {
     let installation = stored(pool).await?;
     let own_key = installation.key()?;
-    if let Some(row) = read_one(pool, As::Driver, ORPHANS, []).await?.first() {
-        let id: i64 = row.try_get(0)?;
-        let reason = "it is of a tenant that the store does not have";
-        return Err(Damage::row("goals", id, reason).into());
-    }
+    refuse_orphans(&read_one(pool, As::Driver, ORPHANS, []).await?)?;
     // The files are read before the database.
     let mut files = Vec::new();
     for chain in file::chains(&config.dir)? {
@@ -101,12 +97,14 @@ pub(in crate::postgres) async fn verify(
     Ok(verified)
 }
 
-fn chain(row: &Row) -> Result<Chain, Error> {
-    let name: &str = row.try_get(0)?;
-    Ok(
-        Chain::parse(name)
-            .ok_or_else(|| Damage::row("tenants", name, "its name cannot be read"))?,
-    )
+/// Refuses what [`ORPHANS`] finds.
+pub(in crate::postgres) fn refuse_orphans(rows: &[Row]) -> Result<(), Error> {
+    let Some(row) = rows.first() else {
+        return Ok(());
+    };
+    let id: i64 = row.try_get(0)?;
+    let reason = "it is of a tenant that the store does not have";
+    Err(Damage::row("goals", id, reason).into())
 }
 
 async fn stored(pool: &Pool) -> Result<StoredInstallation, Error> {
@@ -127,6 +125,7 @@ async fn verify_chain(
     let setup = conn.transaction().await?;
     let [tenant, notes, beyond] = conn.prepare([tenants::READ, NOTES, BEYOND]).await?;
     let (_, tenant, notes) = tokio::try_join!(
+        biased;
         conn.begin_read(&setup, As::Chain(held.chain)),
         conn.query(&tenant, [&name]),
         conn.query(&notes, [&name, &CHECKPOINTS_MAX])

@@ -110,6 +110,7 @@ impl Postgres {
         let from = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
         let names = (tenant.as_str(), goal.as_str());
         let (_, rows, events) = tokio::try_join!(
+            biased;
             conn.begin_read(&setup, As::Chain(&chain)),
             conn.query(&read, [&names.0, &names.1]),
             conn.query(&journal, [&names.0, &names.1, &from])

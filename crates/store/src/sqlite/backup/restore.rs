@@ -9,7 +9,7 @@ use std::path::Path;
 use audit::{Action, Draft};
 use domain::id::Subject;
 
-use super::{FOLDERS, build, copy_folder};
+use super::{Folder, copy_folders};
 use crate::chain::Chain;
 use crate::error::Error;
 use crate::keys::sync_dir;
@@ -39,26 +39,26 @@ pub struct Restored {
 /// was written, [`Error::Damaged`] where the store in it is not. Nothing is left behind then.
 pub fn restore(backup: &Path, dir: &Path, by: &Subject) -> Result<Restored, Error> {
     let manifest = Manifest::read(backup)?;
-    build(dir, |draft| {
-        for folder in FOLDERS {
-            copy_folder(&backup.join(folder), &draft.join(folder))?;
-        }
-        let copied = std::fs::copy(backup.join(DATABASE), draft.join(DATABASE));
-        copied.map_err(Error::file("copy", backup.join(DATABASE)))?;
-        super::restrict(&draft.join(DATABASE))?;
-        sync_dir(draft)?;
-        if let Some(damage) = check_full(draft)?.into_iter().next() {
-            return Err(damage.into());
-        }
-        let store = Sqlite::open(StoreConfig::new(draft))?;
-        let (by, of) = (by.clone(), manifest.clone());
-        let begun = store.write_blocking(move |writing| begin(writing, &by, &of));
-        let (epoch, tenants) = begun?;
-        Ok(Restored {
-            manifest,
-            epoch,
-            tenants,
-        })
+    let draft = Folder::begin(dir)?;
+    let path = draft.path();
+    copy_folders(backup, path)?;
+    let copied = std::fs::copy(backup.join(DATABASE), path.join(DATABASE));
+    copied.map_err(Error::file("copy", backup.join(DATABASE)))?;
+    super::restrict(&path.join(DATABASE))?;
+    sync_dir(path)?;
+    if let Some(damage) = check_full(path)?.into_iter().next() {
+        return Err(damage.into());
+    }
+    let store = Sqlite::open(StoreConfig::new(path))?;
+    let (by, of) = (by.clone(), manifest.clone());
+    let begun = store.write_blocking(move |writing| begin(writing, &by, &of));
+    let (epoch, tenants) = begun?;
+    drop(store);
+    draft.keep()?;
+    Ok(Restored {
+        manifest,
+        epoch,
+        tenants,
     })
 }
 

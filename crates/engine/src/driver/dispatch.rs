@@ -1,0 +1,195 @@
+//! The dispatcher: tells the port what the queue holds, and what the sweep finds.
+//!
+//! A row leaves the queue after the port was told, so that a crash between loses nothing; telling twice is harmless.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use store::Queued;
+
+use super::Engine;
+use crate::error::Error;
+use crate::port::{Port, Told};
+
+/// Goals taken from the queue at once.
+const PIECE: u32 = 128;
+/// How long nobody else takes them; after that those are told again that could not be.
+pub(super) const LEASE: Duration = Duration::from_secs(2);
+/// How many the port is told of at a time.
+const AT_ONCE: usize = 16;
+/// How often the queue is looked at although nothing was put into it here.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The pause after the port or the store failed.
+const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
+/// How long a goal's time may have passed before the sweep takes it for one that nobody drives.
+const LATE: SignedDuration = SignedDuration::from_secs(10);
+/// Open goals read at once.
+const PAGE: u32 = 1_000;
+
+/// Which open goals a sweep tells the port of, beside those with wishes that were not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sweep {
+    /// Whose time has passed by a while: nobody drives them.
+    Late,
+    /// Whose time has passed, which may be waiting for the controls that have changed.
+    Released,
+    /// All that wait for a time: another process led before, or another driver.
+    Taken,
+}
+
+/// What the dispatcher remembers between rounds.
+#[derive(Default)]
+struct Book {
+    /// Rows that are to leave the queue.
+    told: Vec<u64>,
+    /// When the queue was last found to hold no more.
+    looked: Option<Instant>,
+}
+
+/// Tells the port what the queue holds, for ever; ends with the engine.
+pub(super) async fn run(engine: Engine, port: Arc<dyn Port>) {
+    let mut book = Book::default();
+    loop {
+        let queued = engine.shared.queued.notified();
+        let pause = match port.trouble().is_none() && !engine.draining() {
+            true => book.round(&engine, &port).await,
+            false => {
+                book.empty(&engine).await;
+                LOOK_EVERY
+            }
+        };
+        // Both arms only wait: dropping either loses nothing but a hint.
+        tokio::select! {
+            () = queued, if pause <= LOOK_EVERY => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+impl Book {
+    /// Tells what this process has queued, and now and then a piece of what others have; returns how long nothing more is
+    /// to be done.
+    async fn round(&mut self, engine: &Engine, port: &Arc<dyn Port>) -> Duration {
+        let fresh = engine.store().take_fresh(PIECE);
+        let mut more = is_piece(&fresh);
+        let mut told = self.tell(fresh, port).await;
+        let rest = |at: Instant| LOOK_EVERY.saturating_sub(at.elapsed());
+        let mut pause = self.looked.map_or(Duration::ZERO, rest);
+        if pause.is_zero() || more {
+            self.empty(engine).await;
+        }
+        if pause.is_zero() {
+            let found = match engine.store().take_queued(PIECE, LEASE).await {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::warn!("cannot read the queue: {error}");
+                    return TROUBLE_PAUSE;
+                }
+            };
+            match is_piece(&found) {
+                true => more = true,
+                false => (self.looked, pause) = (Some(Instant::now()), LOOK_EVERY),
+            }
+            told &= self.tell(found, port).await;
+        }
+        if more {
+            pause = Duration::ZERO;
+        }
+        match told {
+            true => pause,
+            false => TROUBLE_PAUSE,
+        }
+    }
+
+    /// Tells the port; `false`: some could not be told, and are tried again.
+    async fn tell(&mut self, queued: Vec<Queued>, port: &Arc<dyn Port>) -> bool {
+        let tellings = queued.into_iter().map(|queued| {
+            let telling = port.tell(of(&queued));
+            async move { telling.await.map(|()| queued.id) }
+        });
+        let mut tellings = stream::iter(tellings).buffer_unordered(AT_ONCE);
+        let mut failed = None;
+        while let Some(told) = tellings.next().await {
+            match told {
+                Ok(row) => self.told.push(row),
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = &failed {
+            tracing::warn!("cannot have goals driven, which is tried again: {error}");
+        }
+        failed.is_none()
+    }
+
+    /// Takes out of the queue what was told. Rows that stay are told again, which is harmless.
+    async fn empty(&mut self, engine: &Engine) {
+        let told = std::mem::take(&mut self.told);
+        if !told.is_empty()
+            && let Err(error) = engine.store().told(&told).await
+        {
+            tracing::warn!("cannot empty the queue: {error}");
+        }
+    }
+}
+
+/// Whether there may be more of the same.
+fn is_piece(queued: &[Queued]) -> bool {
+    u32::try_from(queued.len()).is_ok_and(|taken| taken >= PIECE)
+}
+
+fn of(queued: &Queued) -> Told {
+    Told {
+        tenant: queued.tenant.clone(),
+        goal: queued.goal.clone(),
+        wakes: queued.accepted,
+        key: format!("queue-{}", queued.id),
+    }
+}
+
+/// Tells the port of open goals that nobody seems to drive; `false`: of some it could not be told.
+pub(super) async fn sweep(
+    engine: &Engine,
+    port: &Arc<dyn Port>,
+    sweep: Sweep,
+) -> Result<bool, Error> {
+    let mut after = 0;
+    loop {
+        let page = engine.store().open_goals(after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(true);
+        };
+        after = last.cursor;
+        let (gate, now) = (engine.store().gate(), Timestamp::now());
+        let late = now.saturating_sub(LATE).unwrap_or(Timestamp::MIN);
+        let told = page.into_iter().filter_map(|open| {
+            let held = gate.holding(&open.tenant, &open.goal).is_some();
+            let due = open.wake_at.filter(|_| !held);
+            let since = |moment| due.is_some_and(|wake_at| wake_at <= moment);
+            let (wakes, starts) = match sweep {
+                Sweep::Late => (false, since(late)),
+                Sweep::Released => (since(now), false),
+                // Who let them go may have told nobody.
+                Sweep::Taken => (since(late), due.is_some()),
+            };
+            let wakes = wakes || open.wished;
+            (wakes || starts).then(|| Told {
+                key: format!("sweep-{}-{}", open.goal, now.as_microsecond()),
+                tenant: open.tenant,
+                goal: open.goal,
+                wakes,
+            })
+        });
+        let tellings = told.map(|told| port.tell(told));
+        let mut tellings = stream::iter(tellings).buffer_unordered(AT_ONCE);
+        while let Some(told) = tellings.next().await {
+            if let Err(error) = told {
+                tracing::warn!(
+                    "cannot look for goals that nobody drives, which is tried again: {error}"
+                );
+                return Ok(false);
+            }
+        }
+    }
+}

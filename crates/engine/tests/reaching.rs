@@ -1,0 +1,84 @@
+//! Reaching Temporal: what is said where it cannot be used, and what is refused before anything is tried.
+
+use std::time::Duration;
+
+#[tokio::test]
+async fn what_keeps_temporal_from_being_used_is_said() {
+    let Some(server) = servers::or_skip(servers::Temporal::shared()) else {
+        return;
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    type Change = fn(&mut temporal::Config);
+    let cases: [(String, Change, &str); 4] = [
+        (
+            server.address(),
+            |config| config.namespace = "nowhere".into(),
+            "there is no namespace \"nowhere\"",
+        ),
+        (nobody.to_string(), |_| {}, "nobody listens there"),
+        (
+            server.address(),
+            |config| config.tls = Some(Default::default()),
+            "it speaks plain text",
+        ),
+        (
+            "no-such-host.invalid:7233".into(),
+            |_| {},
+            "cannot be connected to",
+        ),
+    ];
+    for (address, change, says) in cases {
+        let mut config = temporal::Config::plain(address, "installation");
+        change(&mut config);
+        let temporal = temporal::Temporal::connect(config).unwrap();
+        let mut said = String::new();
+        while !said.contains(says) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let now = temporal.connected().unwrap_err();
+            assert!(
+                now.contains("being connected to") || now.contains(says),
+                "{now:?} does not say {says:?}"
+            );
+            said = now;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_can_never_work_is_refused_at_once() {
+    type Change = fn(&mut temporal::Config);
+    let cases: [(Change, &str); 5] = [
+        (
+            |config| {
+                (config.address, config.api_key) = ("http://a:7233".into(), Some("key".into()))
+            },
+            "write https://",
+        ),
+        (
+            |config| config.address = "ftp://a:21".into(),
+            "neither https:// nor http://",
+        ),
+        (|config| config.address = "a b".into(), "is no address"),
+        (|config| config.address = "unix://".into(), "neither"),
+        (
+            |config| {
+                config.tls = Some(temporal::Tls {
+                    ca: Some(b"nothing".to_vec()),
+                    ..Default::default()
+                });
+            },
+            "holds no PEM of a certificate",
+        ),
+    ];
+    for (change, says) in cases {
+        let mut config = temporal::Config::plain("127.0.0.1:7233", "installation");
+        change(&mut config);
+        let refused = temporal::Temporal::connect(config)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(says), "{refused:?} does not say {says:?}");
+    }
+}
