@@ -1,7 +1,7 @@
 # What there is to do, a line each. Everything that CI does is here or in .ci/run.
 export CARGO_INCREMENTAL := 0
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test check prove prove-temporal bench generate serve
+.PHONY: help demo cluster test check prove prove-temporal bench bench-cluster generate serve
 
 help: ## Say what there is to do
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,12 @@ prove-temporal: ## Kill api, workers, Temporal, Postgres and Redis at random, go
 
 bench: ## Measure speed and memory of this very binary; minutes, on a quiet machine
 	cargo bench --locked -p omnihub --bench speed
+
+bench-cluster: ## Measure goals/s on a real Temporal server beside two peers, in turns; 10 minutes, or 3 with QUICK=--quick
+	.ci/tools cluster && bench/cluster/prepare
+	cargo build --release --locked -p omnihub --features temporal
+	cargo build --release --locked -p servers
+	target/release/servers --real bench/cluster/run $(QUICK) {url} {temporal} {redis}
 
 generate: ## Write openapi.json and omnihub.example.toml from the code
 	cargo run --release --locked -p xtask -- generate
