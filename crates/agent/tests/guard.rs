@@ -254,6 +254,21 @@ fn wrong_settings_are_named() {
     assert!(serde_json::from_value::<OutboundConfig>(serde_json::json!({ "alow": [] })).is_err());
 }
 
+#[tokio::test]
+async fn nothing_is_sent_after_its_time() {
+    let receiver = Receiver::start(|_| "here".into_response()).await;
+    let allow = receiver.address.to_string();
+    let outbound = outbound(&[&allow], answers(&[]));
+    let url = format!("http://{allow}/");
+    assert_eq!(send(&outbound, &url).await.unwrap().body, b"here");
+
+    // The connection is kept and could be written to at once.
+    let late = send_by(&outbound, &url, Instant::now()).await.unwrap_err();
+
+    assert_eq!(late.stage, Stage::NotSent);
+    assert_eq!(receiver.seen().len(), 1);
+}
+
 fn outbound(allow: &[&str], resolver: Resolver) -> Outbound {
     let allow = allow.iter().map(|host| (*host).to_owned()).collect();
     Outbound::open(
@@ -276,6 +291,10 @@ fn answers(addresses: &[&str]) -> Resolver {
 }
 
 async fn send(outbound: &Outbound, url: &str) -> Result<Response, Failure> {
+    send_by(outbound, url, Instant::now() + Duration::from_secs(10)).await
+}
+
+async fn send_by(outbound: &Outbound, url: &str, deadline: Instant) -> Result<Response, Failure> {
     let request = Request {
         method: Method::GET,
         url: Url::parse(url).unwrap(),
@@ -283,9 +302,7 @@ async fn send(outbound: &Outbound, url: &str) -> Result<Response, Failure> {
         body: Bytes::new(),
         body_max: 1_024,
     };
-    outbound
-        .send(request, Instant::now() + Duration::from_secs(10))
-        .await
+    outbound.send(request, deadline).await
 }
 
 /// The code of the refusal, empty where there was an answer.

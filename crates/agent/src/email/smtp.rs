@@ -97,7 +97,7 @@ impl Smtp {
         deadline: Instant,
     ) -> Result<(), Failure> {
         let on_its_way = AtomicBool::new(false);
-        let conversation = self.converse(envelope, mail, &on_its_way);
+        let conversation = self.converse((envelope, mail), &on_its_way, deadline);
         let ended = timeout_at(deadline, conversation).await;
         let unanswered = if on_its_way.load(Ordering::Relaxed) {
             Stage::Sent
@@ -125,9 +125,9 @@ impl Smtp {
 
     async fn converse(
         &self,
-        envelope: &Envelope,
-        mail: &[u8],
+        (envelope, mail): (&Envelope, &[u8]),
         on_its_way: &AtomicBool,
+        deadline: Instant,
     ) -> Result<AsyncSmtpConnection, Broken> {
         let mut connection = self.connect().await?;
         connection
@@ -142,6 +142,11 @@ impl Smtp {
                 .await?;
         }
         connection.command(Data).await?;
+        // As with a request: whoever stood still until now sends nothing any more.
+        if Instant::now() >= deadline {
+            let failure = Failure::new(Stage::NotSent, "email.timeout", "no time left");
+            return Err(Broken::Here(failure));
+        }
         on_its_way.store(true, Ordering::Relaxed);
         // The dot comes after a line break of its own (RFC 5321 §4.1.1.4).
         connection

@@ -102,6 +102,10 @@ impl Connection {
         body_max: usize,
         deadline: Instant,
     ) -> Exchange {
+        // Whoever stood still on the way here sends nothing any more: others may take it for ended.
+        if Instant::now() >= deadline {
+            return Exchange::NotSent(request, "no time left".to_owned());
+        }
         let sending = self.sender.try_send_request(request);
         let answer =
             match timeout_at(deadline, drive(&mut self.driver, &mut self.closed, sending)).await {
