@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use store::Queued;
+use store::{OpenGoal, Queued};
 
 use super::Engine;
 use crate::error::Error;
@@ -25,6 +25,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 /// How long a goal's time may have passed before the sweep takes it for one that nobody drives.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
+/// How long before it is also woken, whoever is said to drive it: what sleeps may have been told too long a time.
+const STRANDED: SignedDuration = SignedDuration::from_secs(60);
+/// How often that is done at most, in seconds: a goal whose effect takes long looks like it, and being woken costs.
+const STRANDED_EVERY: i64 = 600;
 /// Open goals read at once.
 const PAGE: u32 = 1_000;
 
@@ -162,24 +166,9 @@ pub(super) async fn sweep(
         };
         after = last.cursor;
         let (gate, now) = (engine.store().gate(), Timestamp::now());
-        let late = now.saturating_sub(LATE).unwrap_or(Timestamp::MIN);
-        let told = page.into_iter().filter_map(|open| {
+        let told = page.into_iter().flat_map(|open| {
             let held = gate.holding(&open.tenant, &open.goal).is_some();
-            let due = open.wake_at.filter(|_| !held);
-            let since = |moment| due.is_some_and(|wake_at| wake_at <= moment);
-            let (wakes, starts) = match sweep {
-                Sweep::Late => (false, since(late)),
-                Sweep::Released => (since(now), false),
-                // Who let them go may have told nobody.
-                Sweep::Taken => (since(late), due.is_some()),
-            };
-            let wakes = wakes || open.wished;
-            (wakes || starts).then(|| Told {
-                key: format!("sweep-{}-{}", open.goal, now.as_microsecond()),
-                tenant: open.tenant,
-                goal: open.goal,
-                wakes,
-            })
+            tellings(open, held, sweep, now)
         });
         let tellings = told.map(|told| port.tell(told));
         let mut tellings = stream::iter(tellings).buffer_unordered(AT_ONCE);
@@ -191,5 +180,108 @@ pub(super) async fn sweep(
                 return Ok(false);
             }
         }
+    }
+}
+
+/// What the port is told of an open goal.
+fn tellings(open: OpenGoal, held: bool, sweep: Sweep, now: Timestamp) -> Vec<Told> {
+    let due = open.wake_at.filter(|_| !held);
+    let passed_by = |by| {
+        let moment = now.saturating_sub(by).unwrap_or(Timestamp::MIN);
+        due.is_some_and(|wake_at| wake_at <= moment)
+    };
+    let told = |wakes, key| Told {
+        tenant: open.tenant.clone(),
+        goal: open.goal.clone(),
+        wakes,
+        key,
+    };
+    let (wakes, starts) = match sweep {
+        Sweep::Late => (false, passed_by(LATE)),
+        Sweep::Released => (passed_by(SignedDuration::ZERO), false),
+        // Who let them go may have told nobody.
+        Sweep::Taken => (passed_by(LATE), due.is_some()),
+    };
+    let wakes = wakes || open.wished;
+    let key = format!("sweep-{}-{}", open.goal, now.as_microsecond());
+    let mut tellings = Vec::new();
+    if wakes || starts {
+        tellings.push(told(wakes, key));
+    }
+    if !wakes && passed_by(STRANDED) {
+        let due = due.map_or(0, Timestamp::as_microsecond);
+        let round = now.as_second().div_euclid(STRANDED_EVERY);
+        tellings.push(told(true, format!("stranded-{}-{due}-{round}", open.goal)));
+    }
+    tellings
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::goal::GoalStatus;
+
+    use super::*;
+
+    /// What is told of a goal whose time has passed by so many seconds, a letter each.
+    fn told(sweep: Sweep, passed: Option<i64>, (wished, held): (bool, bool)) -> String {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let open = OpenGoal {
+            cursor: 1,
+            tenant: "acme".to_owned().try_into().unwrap(),
+            goal: "goal-g".to_owned().try_into().unwrap(),
+            wake_at: passed.map(|passed| now - SignedDuration::from_secs(passed)),
+            status: GoalStatus::Running,
+            wished,
+        };
+        let told = tellings(open, held, sweep, now);
+        told.iter()
+            .map(|told| if told.wakes { 'w' } else { 's' })
+            .collect()
+    }
+
+    #[test]
+    fn a_sweep_starts_whom_nobody_drives_and_wakes_whom_somebody_left_sleeping() {
+        use Sweep::{Late, Released, Taken};
+        let times = [None, Some(-5), Some(5), Some(30), Some(90)];
+        let row = |sweep, state| times.map(|passed| told(sweep, passed, state));
+        let (idle, wished, held) = ((false, false), (true, false), (false, true));
+        assert_eq!(row(Late, idle), ["", "", "", "s", "sw"]);
+        assert_eq!(row(Taken, idle), ["", "s", "s", "w", "w"]);
+        assert_eq!(row(Released, idle), ["", "", "w", "w", "w"]);
+        for sweep in [Late, Taken, Released] {
+            assert_eq!(row(sweep, wished), ["w"; 5], "{sweep:?}");
+            assert_eq!(row(sweep, held), [""; 5], "{sweep:?}");
+        }
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_once_in_a_while_and_started_each_time() {
+        let open = |wake_at| OpenGoal {
+            cursor: 1,
+            tenant: "acme".to_owned().try_into().unwrap(),
+            goal: "goal-g".to_owned().try_into().unwrap(),
+            wake_at: Some(wake_at),
+            status: GoalStatus::Running,
+            wished: false,
+        };
+        let keys = |wake_at, now| {
+            let told = tellings(open(wake_at), false, Sweep::Late, now);
+            let keys: Vec<_> = told.into_iter().map(|told| told.key).collect();
+            <[String; 2]>::try_from(keys).unwrap()
+        };
+        let at = |second| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let ([start, wake], [start_again, wake_again]) =
+            (keys(at(-90), at(0)), keys(at(-90), at(30)));
+        assert_ne!(start, start_again);
+        assert_eq!(
+            wake, wake_again,
+            "Temporal takes the same key for the same signal"
+        );
+        assert_ne!(
+            wake,
+            keys(at(-90), at(STRANDED_EVERY))[1],
+            "some minutes later"
+        );
+        assert_ne!(wake, keys(at(-80), at(0))[1], "after the goal has moved on");
     }
 }
