@@ -19,6 +19,10 @@ pub struct EngineConfig {
     /// settings file either: a sweep only mends what should not have come to pass.
     #[serde(skip)]
     pub sweep_every: Duration,
+    /// Goals that are kept in memory although they only wait for room, where others say when goals are run. Default 256:
+    /// each takes one of the places that those have for goals that last.
+    #[serde(skip)]
+    pub crowd_max: usize,
 }
 
 impl Default for EngineConfig {
@@ -28,6 +32,7 @@ impl Default for EngineConfig {
             queue_max: 10_000,
             notifies: false,
             sweep_every: Duration::from_secs(30),
+            crowd_max: 256,
         }
     }
 }

@@ -12,15 +12,16 @@ mod seats;
 mod stretch;
 mod task;
 mod timers;
+mod under_way;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::id::{GoalId, TenantId};
 use saga::input::Person;
 use store::{Loaded, PostError, Posted, Store};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::lead::Leading;
@@ -65,9 +66,13 @@ struct Shared {
     sweep_every: Duration,
     seats: Seats,
     timers: Timers,
+    /// Places to wait for room.
+    crowd: Semaphore,
     draining: AtomicBool,
     leading: Leading,
-    /// Told whenever a seat is free again.
+    /// What is done to its end for somebody who may have gone away.
+    detached: AtomicUsize,
+    /// Told whenever a seat is free again, or something detached has ended.
     stood_up: Notify,
     /// Told whenever the port is to be told something.
     queued: Notify,
@@ -145,8 +150,10 @@ impl Engine {
             sweep_every: config.sweep_every,
             seats: Seats::new(&config),
             timers: Timers::default(),
+            crowd: Semaphore::new(config.crowd_max),
             draining: AtomicBool::new(false),
             leading: Leading::default(),
+            detached: AtomicUsize::new(0),
             stood_up: Notify::new(),
             queued: Notify::new(),
             over: watch::Sender::new(false),
@@ -209,14 +216,16 @@ impl Engine {
         self.shared.port.as_ref().and_then(|port| port.trouble())
     }
 
-    /// Stops: no effect starts any more, those under way may end and are recorded. Returns whether all did in time.
+    /// Stops: no effect starts any more, those under way may end and are recorded, and so may what is being accepted or
+    /// wished. Returns whether all did in time.
     pub async fn drain(&self, within: Duration) -> bool {
         self.shared.draining.store(true, Ordering::SeqCst);
         self.shared.seats.wake_all();
         let all_ended = async {
             loop {
                 let freed = self.shared.stood_up.notified();
-                if self.shared.seats.counts().0 == 0 {
+                let detached = self.shared.detached.load(Ordering::SeqCst);
+                if detached == 0 && self.shared.seats.counts().0 == 0 {
                     return;
                 }
                 freed.await;
@@ -302,9 +311,12 @@ impl Engine {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         let (done, result) = tokio::sync::oneshot::channel();
+        let counted = Detached::new(self.clone());
         self.spawn(async move {
+            let worked = work.await;
+            drop(counted);
             // The one who asked may have gone away.
-            done.send(work.await).unwrap_or_default();
+            done.send(worked).unwrap_or_default();
         });
         result.await.ok()
     }
@@ -317,5 +329,22 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
+    }
+}
+
+/// Something detached that has not ended.
+struct Detached(Engine);
+
+impl Detached {
+    fn new(engine: Engine) -> Self {
+        engine.shared.detached.fetch_add(1, Ordering::SeqCst);
+        Self(engine)
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        self.0.shared.detached.fetch_sub(1, Ordering::SeqCst);
+        self.0.shared.stood_up.notify_one();
     }
 }

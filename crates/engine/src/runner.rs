@@ -44,6 +44,10 @@ pub(crate) struct Runner {
     inbox_read: u64,
     /// Whether another process began what the goal has in flight.
     elsewhere: bool,
+    /// The sequence of the newest event that is known to be committed.
+    committed: u64,
+    /// Whether another driver may have written to the goal since this one had it, and left it to rest.
+    contested: bool,
     /// Who is told the goal when it is first at rest.
     pub(crate) told: Option<oneshot::Sender<Saga>>,
 }
@@ -98,6 +102,8 @@ impl Runner {
             wishes: Vec::new(),
             inbox_read: 0,
             elsewhere: false,
+            committed: 0,
+            contested: false,
             told: None,
         }
     }
@@ -126,6 +132,11 @@ impl Runner {
         self.elsewhere = false;
     }
 
+    /// What the goal has in flight that this process began, or was to begin.
+    pub(crate) fn in_flight_here(&self) -> impl Iterator<Item = Effect> + '_ {
+        self.saga.pending().filter(|_| !self.elsewhere)
+    }
+
     /// Tells whoever asked for it that the goal is at rest, if it is.
     pub(crate) fn tell(&mut self) {
         if !self.saga.status().is_at_rest() {
@@ -142,10 +153,12 @@ impl Runner {
         Self {
             store,
             goal,
+            committed: loaded.saga.sequence(),
             saga: loaded.saga,
             wishes: loaded.inbox,
             inbox_read: 0,
             elsewhere: loaded.elsewhere,
+            contested: false,
             told: None,
         }
     }
@@ -154,6 +167,8 @@ impl Runner {
     pub(crate) async fn reload(&mut self) -> Result<(), Error> {
         let loaded = self.store.load(&self.goal.tenant, &self.goal.goal).await?;
         let loaded = loaded.ok_or_else(|| self.goal.missing())?;
+        self.contested |= loaded.saga.sequence() != self.committed;
+        self.committed = loaded.saga.sequence();
         self.saga = loaded.saga;
         self.wishes = loaded.inbox;
         self.inbox_read = 0;
@@ -200,6 +215,7 @@ impl Runner {
             let Err(error) = self.store.append(append).await else {
                 self.wishes.clear();
                 self.inbox_read = 0;
+                self.committed = self.saga.sequence();
                 self.elsewhere &= effects.is_empty();
                 return Ok(self.turned(effects, &gate, (now, decided), kept));
             };
@@ -260,7 +276,10 @@ impl Runner {
             let (taken, kept) = (turn.taken.clone(), turn.kept);
             let append = self.append(turn, &gate, now, Some(created.clone()));
             match self.store.append(append).await {
-                Ok(_) => return Ok(self.turned(effects, &gate, (now, decided), kept)),
+                Ok(_) => {
+                    self.committed = self.saga.sequence();
+                    return Ok(self.turned(effects, &gate, (now, decided), kept));
+                }
                 Err(AppendError::Gate) => {
                     self.withdraw(&taken, leave.floor);
                     *self = Self::fresh(self.store.clone(), self.goal.clone());
@@ -313,6 +332,7 @@ impl Runner {
             gate: gate.generation(),
             admits: turn.starts || created.is_some(),
             starts: turn.starts,
+            wakes: self.contested,
             events: turn.events,
             evidence: turn.evidence,
             row: GoalRow {

@@ -91,12 +91,8 @@ async fn the_workflow_says_where_the_goal_stands() {
     let steps = json!([{ "id": "a", "tool": "act" }, { "id": "ask", "tool": "risky", "after": ["a"], "approval": true }]);
     world.submit("g", steps).await;
     world.until_status("g", GoalStatus::Waiting).await;
-    let said = |state: &str| -> Value { serde_json::from_str(state).unwrap() };
-    let mut state = said(&world.workflow("g").await.state);
-    while state["last"]["status"] == Value::Null {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        state = said(&world.workflow("g").await.state);
-    }
+    world.until_rests("g").await;
+    let state: Value = serde_json::from_str(&world.workflow("g").await.state).unwrap();
     assert_eq!(state["last"]["status"], "waiting");
     assert_eq!(state["last"]["step"], "ask");
 }
@@ -135,6 +131,91 @@ async fn workers_share_goals_and_repeat_nothing_of_each_other() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_worker_has_in_flight_another_waits_for() {
+    let Some(place) = Place::temporal() else {
+        return;
+    };
+    let mut one = World::new(place).await;
+    one.submit("g", blocked_then("act")).await;
+    one.until_engine(|world| world.tools.called() == ["a"])
+        .await;
+    // It hands on what lasts, and takes no more.
+    one.leave_driving_to_others().await;
+    let two = World::new(one.place.beside()).await;
+    one.until_workflow("g", |workflow| workflow.events >= 6)
+        .await;
+    one.tools.gate.add_permits(1);
+
+    two.until_status("g", GoalStatus::Completed).await;
+    assert_eq!(one.tools.called(), ["a"]);
+    assert_eq!(two.tools.called(), ["b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_reach_a_goal_whose_tool_takes_long() {
+    let Some(place) = Place::temporal() else {
+        return;
+    };
+    let world = World::new(place).await;
+    let beside = World::new(world.place.beside()).await;
+    let steps = json!([
+        { "id": "a", "tool": "act", "input": { "do": "block" }, "compensation": { "tool": "act" } },
+        { "id": "b", "tool": "act", "after": ["a"] },
+    ]);
+    world.submit("g", steps).await;
+    let running = |world: &World| world.tools.called() == ["a"];
+    world
+        .until_engine(|world| running(world) || running(&beside))
+        .await;
+    tokio::time::sleep(LONG).await;
+    // Each by another process, while the tool is at it.
+    world.wish("g", Wish::PauseGoal).await;
+    let paused = |saga: &saga::Saga| saga.status() == GoalStatus::Paused;
+    beside.until("g", paused).await;
+    beside
+        .wish("g", Wish::CancelGoal { emergency: false })
+        .await;
+    world.until("g", |saga| !paused(saga)).await;
+    let called = [world.tools.called(), beside.tools.called()].concat();
+    assert_eq!(called, ["a"]);
+    for world in [&world, &beside] {
+        world.tools.gate.add_permits(1);
+    }
+    world.until_status("g", GoalStatus::Cancelled).await;
+    let called = [world.tools.called(), beside.tools.called()].concat();
+    assert_eq!(called, ["a", "-a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goals_that_wait_for_room_are_in_nobodys_way() {
+    let Some(place) = Place::temporal() else {
+        return;
+    };
+    let config = EngineConfig {
+        crowd_max: 1,
+        ..crate::world::unswept()
+    };
+    let world = World::with(place, config).await;
+    for number in 0..8 {
+        let steps = json!([{ "id": "a", "tool": "act", "input": { "do": "block" } }]);
+        world.submit(&format!("g{number}"), steps).await;
+    }
+    // Four have room, one waits for some, and the others have left.
+    let active = |world: &World| world.engine.health().active;
+    world
+        .until_engine(|world| world.tools.called().len() == 4)
+        .await;
+    tokio::time::sleep(SHORT).await;
+    world.until_engine(|world| active(world) == 5).await;
+    world.tools.gate.add_permits(8);
+    for number in 0..8 {
+        world
+            .until_status(&format!("g{number}"), GoalStatus::Completed)
+            .await;
+    }
+}
+
 #[tokio::test]
 async fn another_worker_goes_on_when_one_is_gone() {
     let Some(place) = Place::temporal() else {
@@ -150,10 +231,10 @@ async fn another_worker_goes_on_when_one_is_gone() {
         world
     });
     let one = working.await.unwrap();
-    let two = World::new(one.place.beside()).await;
     // Nothing of it is heard of any more, and nobody has told anybody.
     process.shutdown_background();
 
+    let two = World::new(one.place.beside()).await;
     two.until_status("g", GoalStatus::Completed).await;
     assert_eq!(two.tools.called(), ["b"]);
 }
@@ -189,11 +270,14 @@ async fn a_worker_is_replaced_after_many_stretches() {
         return;
     };
     let world = World::new(place.adjusted(|config| config.stretches_per_worker = 2)).await;
-    for number in 0..6 {
-        let name = format!("g{number}");
+    let mut goals = 0;
+    while world.workers() < 3 {
+        goals += 1;
+        let name = format!("g{goals}");
         world.submit(&name, chain(1)).await;
         world.until_status(&name, GoalStatus::Completed).await;
     }
+    assert!(goals >= 4, "each has driven two");
 }
 
 #[tokio::test]
@@ -207,14 +291,20 @@ async fn a_worker_that_is_replaced_hands_on_what_lasts() {
         .until_engine(|world| world.tools.called() == ["a"])
         .await;
     tokio::time::sleep(LONG).await;
-    for number in 0..6 {
-        let name = format!("g{number}");
+    let (workers, mut goals) = (world.workers(), 0);
+    while world.workers() < workers + 2 {
+        goals += 1;
+        let name = format!("g{goals}");
         world.submit(&name, chain(1)).await;
         world.until_status(&name, GoalStatus::Completed).await;
     }
     world.tools.gate.add_permits(1);
     world.until_status("long", GoalStatus::Completed).await;
-    assert_eq!(world.tools.called().len(), 8, "nothing was repeated");
+    assert_eq!(
+        world.tools.called().len(),
+        goals + 2,
+        "nothing was repeated"
+    );
 }
 
 #[tokio::test]
@@ -290,7 +380,7 @@ async fn a_goal_whose_workflow_somebody_terminated_goes_on() {
     };
     let world = World::with(place, config).await;
     let steps = json!([
-        { "id": "w", "tool": "wait", "input": { "seconds": 5 } },
+        { "id": "w", "tool": "wait", "input": { "seconds": 20 } },
         { "id": "a", "tool": "act", "after": ["w"] },
     ]);
     world.submit("g", steps).await;
@@ -305,6 +395,7 @@ async fn a_goal_whose_workflow_somebody_terminated_goes_on() {
     let job = format!("batch-operations/{}", config.prefix());
     ask(server, &job, &terminate).await;
     world.until_closed("g").await;
+    assert_eq!(world.tools.called(), [""; 0], "it was terminated in time");
 
     world.until_status("g", GoalStatus::Completed).await;
     assert_eq!(world.tools.called(), ["a"]);
@@ -369,6 +460,7 @@ async fn open_goals_go_on_under_a_new_version() {
     // Which version gets tasks is known everywhere a moment later.
     let mut canaries = 0;
     while new.tools.called().is_empty() {
+        assert!(canaries < 200, "the new version gets nothing");
         canaries += 1;
         let canary = format!("canary{canaries}");
         new.submit(&canary, json!([{ "id": canary, "tool": "act" }]))

@@ -1,17 +1,30 @@
 //! TLS before Temporal: a door that only who has the right certificates gets through.
 
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
-use temporal::{Certificate, Config, Temporal, Tls};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use temporal::{Certificate, Config, Tls};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use crate::reaching::until_said;
+
+type Answer = BoxBody<Bytes, Infallible>;
 
 /// Certificates of an authority and of a stranger: a server's for a name, one that has expired, and a client's.
 struct Certificates(tempfile::TempDir);
@@ -85,8 +98,10 @@ impl Certificates {
     }
 }
 
-/// Opens a door with a certificate before a server; returns where it is. `asks`: only who proves to be known gets in.
-async fn door(certificates: &Certificates, name: &str, asks: bool, server: u16) -> String {
+/// What takes connections with a certificate. `asks`: only of who proves to be known.
+fn acceptor(certificates: &Certificates, name: &str, asks: bool) -> TlsAcceptor {
+    // Set by whichever test is first.
+    drop(default_provider().install_default());
     let own = certificates.own(name);
     let chain = CertificateDer::pem_slice_iter(&own.chain)
         .collect::<Result<Vec<_>, _>>()
@@ -109,7 +124,12 @@ async fn door(certificates: &Certificates, name: &str, asks: bool, server: u16) 
     };
     let mut config = builder.with_single_cert(chain, key).unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Opens a door with a certificate before a server; returns where it is.
+async fn door(certificates: &Certificates, name: &str, asks: bool, server: u16) -> String {
+    let acceptor = acceptor(certificates, name, asks);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
@@ -125,22 +145,57 @@ async fn door(certificates: &Certificates, name: &str, asks: bool, server: u16) 
     address
 }
 
-/// What is said in the end: nothing where it is connected.
-async fn said(address: String, tls: Option<Tls>, api_key: Option<&str>) -> Option<String> {
-    let config = Config {
-        tls,
-        api_key: api_key.map(str::to_owned),
-        ..Config::plain(address, "installation")
-    };
-    let temporal = Temporal::connect(config).unwrap();
-    loop {
-        match temporal.connected() {
-            Err(why) if why.contains("being connected to") => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            answer => return answer.err(),
+/// A door that speaks for Temporal itself, and knows whoever shows an API key; returns where it is.
+async fn keyed_door(certificates: &Certificates, key: &'static str) -> String {
+    let acceptor = acceptor(certificates, "server", false);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let stream = acceptor.accept(stream).await?;
+                let service = service_fn(move |request| async move { answer(&request, key) });
+                let served = http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service);
+                served.await.map_err(std::io::Error::other)
+            });
         }
-    }
+    });
+    address
+}
+
+/// Answers a call: with a message without fields to whoever shows the key, with a refusal otherwise (gRPC over HTTP/2).
+fn answer(request: &Request<Incoming>, key: &str) -> Result<Response<Answer>, Infallible> {
+    let shown = request.headers().get("authorization");
+    let knows = shown.is_some_and(|shown| shown.as_bytes() == format!("Bearer {key}").as_bytes());
+    let status = if knows { "0" } else { "16" };
+    let trailers = HeaderMap::from_iter([(
+        HeaderName::from_static("grpc-status"),
+        HeaderValue::from_static(status),
+    )]);
+    let message = if knows { &[0; 5][..] } else { &[] };
+    let body = Full::new(Bytes::from_static(message))
+        .with_trailers(std::future::ready(Some(Ok(trailers))));
+    let answer = Response::builder().header("content-type", "application/grpc");
+    Ok(answer.body(body.boxed()).unwrap())
+}
+
+#[tokio::test]
+async fn an_api_key_is_shown_with_every_call() {
+    let made = Certificates::new();
+    let door = keyed_door(&made, "key").await;
+    let config = |key: &str| Config {
+        tls: Some(Tls {
+            ca: made.ca("ca"),
+            server_name: Some("temporal.test".to_owned()),
+            own: None,
+        }),
+        api_key: Some(key.to_owned()),
+        ..Config::plain(&door, "installation")
+    };
+    until_said(config("key"), None).await;
+    until_said(config("another"), Some("see temporal.api_key")).await;
 }
 
 #[tokio::test]
@@ -148,9 +203,6 @@ async fn only_the_right_certificates_get_through() {
     let Some(server) = servers::or_skip(servers::Temporal::shared()) else {
         return;
     };
-    tokio_rustls::rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
     let made = Certificates::new();
     let name = Some("temporal.test".to_owned());
     let tls = |ca: &str, server_name: Option<String>, own| {
@@ -160,43 +212,29 @@ async fn only_the_right_certificates_get_through() {
             own,
         })
     };
+    let said = async |door: &str, tls, says| {
+        let config = Config {
+            tls,
+            ..Config::plain(door, "installation")
+        };
+        until_said(config, says).await;
+    };
 
     let open = door(&made, "server", false, server.port()).await;
-    assert_eq!(
-        said(open.clone(), tls("ca", name.clone(), None), None).await,
-        None
-    );
-    assert_eq!(
-        said(open.clone(), tls("ca", name.clone(), None), Some("key")).await,
-        None,
-        "with an API key"
-    );
-    let refused = [
-        (tls("stranger", name.clone(), None), "temporal.tls_ca"),
-        (tls("ca", None, None), "temporal.tls_server_name"),
-        (None, "perhaps it speaks TLS"),
-    ];
-    for (tls, says) in refused {
-        let why = said(open.clone(), tls, None).await.unwrap_or_default();
-        assert!(why.contains(says), "{why:?} does not say {says:?}");
-    }
+    said(&open, tls("ca", name.clone(), None), None).await;
+    let stranger = tls("stranger", name.clone(), None);
+    said(&open, stranger, Some("temporal.tls_ca")).await;
+    let nameless = tls("ca", None, None);
+    said(&open, nameless, Some("temporal.tls_server_name")).await;
+    said(&open, None, Some("perhaps it speaks TLS")).await;
 
     let expired = door(&made, "expired", false, server.port()).await;
-    let why = said(expired, tls("ca", name.clone(), None), None)
-        .await
-        .unwrap_or_default();
-    assert!(why.contains("has expired"), "{why:?}");
+    let known = tls("ca", name.clone(), None);
+    said(&expired, known, Some("has expired")).await;
 
     let guarded = door(&made, "server", true, server.port()).await;
-    let known = said(
-        guarded.clone(),
-        tls("ca", name.clone(), Some(made.own("client"))),
-        None,
-    )
-    .await;
-    assert_eq!(known, None, "who proves to be known");
-    let why = said(guarded, tls("ca", name, None), None)
-        .await
-        .unwrap_or_default();
-    assert!(why.contains("wants a certificate"), "{why:?}");
+    let proves = tls("ca", name.clone(), Some(made.own("client")));
+    said(&guarded, proves, None).await;
+    let proves_not = tls("ca", name, None);
+    said(&guarded, proves_not, Some("wants a certificate")).await;
 }

@@ -153,6 +153,34 @@ macro_rules! on_every_engine {
 }
 pub(crate) use on_every_engine;
 
+/// Runs each test with every engine that reaches its store by a network.
+macro_rules! on_every_server {
+    ($($test:ident),* $(,)?) => {
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    if let Some(place) = $crate::place::Place::postgres() {
+                        super::$test(place).await;
+                    }
+                }
+            )*
+        }
+
+        mod temporal {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    if let Some(place) = $crate::place::Place::temporal() {
+                        super::$test(place).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_every_server;
+
 /// Runs each test with the embedded engine on either store: those whose subject it is what a process has in memory.
 macro_rules! on_either_store {
     ($($test:ident),* $(,)?) => {

@@ -2,6 +2,28 @@
 
 use std::time::Duration;
 
+use temporal::{Config, Temporal};
+
+use crate::world::PATIENCE;
+
+/// Waits until Temporal can be used, or until why it cannot is said in certain words.
+pub(crate) async fn until_said(config: Config, says: Option<&str>) {
+    let temporal = Temporal::connect(config).unwrap();
+    let is_said = |answer: &Result<(), String>| match (answer, says) {
+        (Ok(()), None) => true,
+        (Err(why), Some(says)) => why.contains(says),
+        _ => false,
+    };
+    let said = async {
+        while !is_said(&temporal.connected()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, said).await.is_err() {
+        panic!("{:?} is not {says:?}", temporal.connected());
+    }
+}
+
 #[tokio::test]
 async fn what_keeps_temporal_from_being_used_is_said() {
     let Some(server) = servers::or_skip(servers::Temporal::shared()) else {
@@ -10,7 +32,7 @@ async fn what_keeps_temporal_from_being_used_is_said() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = listener.local_addr().unwrap();
     drop(listener);
-    type Change = fn(&mut temporal::Config);
+    type Change = fn(&mut Config);
     let cases: [(String, Change, &str); 4] = [
         (
             server.address(),
@@ -30,25 +52,15 @@ async fn what_keeps_temporal_from_being_used_is_said() {
         ),
     ];
     for (address, change, says) in cases {
-        let mut config = temporal::Config::plain(address, "installation");
+        let mut config = Config::plain(address, "installation");
         change(&mut config);
-        let temporal = temporal::Temporal::connect(config).unwrap();
-        let mut said = String::new();
-        while !said.contains(says) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            let now = temporal.connected().unwrap_err();
-            assert!(
-                now.contains("being connected to") || now.contains(says),
-                "{now:?} does not say {says:?}"
-            );
-            said = now;
-        }
+        until_said(config, Some(says)).await;
     }
 }
 
 #[tokio::test]
 async fn what_can_never_work_is_refused_at_once() {
-    type Change = fn(&mut temporal::Config);
+    type Change = fn(&mut Config);
     let cases: [(Change, &str); 5] = [
         (
             |config| {
@@ -73,12 +85,9 @@ async fn what_can_never_work_is_refused_at_once() {
         ),
     ];
     for (change, says) in cases {
-        let mut config = temporal::Config::plain("127.0.0.1:7233", "installation");
+        let mut config = Config::plain("127.0.0.1:7233", "installation");
         change(&mut config);
-        let refused = temporal::Temporal::connect(config)
-            .map(drop)
-            .unwrap_err()
-            .to_string();
+        let refused = Temporal::connect(config).map(drop).unwrap_err().to_string();
         assert!(refused.contains(says), "{refused:?} does not say {says:?}");
     }
 }

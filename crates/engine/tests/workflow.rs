@@ -17,7 +17,8 @@ impl World {
             .await;
     }
 
-    async fn until_workflow(
+    /// Waits until a goal's workflow is as it should be.
+    pub(crate) async fn until_workflow(
         &self,
         name: &str,
         is: impl Fn(&temporal::Workflow) -> bool,

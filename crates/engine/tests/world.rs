@@ -189,6 +189,17 @@ impl World {
         }
     }
 
+    /// Drives again.
+    pub(crate) fn drive_again(&mut self) {
+        let cluster = self.cluster.as_ref().unwrap();
+        self.worker = Some(cluster.work(self.engine.clone()));
+    }
+
+    /// How many of the SDK's workers this process has had.
+    pub(crate) fn workers(&self) -> u64 {
+        self.worker.as_ref().unwrap().runs()
+    }
+
     /// The workflow of a goal, as Temporal has it.
     pub(crate) async fn workflow(&self, name: &str) -> temporal::Workflow {
         let cluster = self.cluster.as_ref().unwrap();

@@ -42,6 +42,8 @@ pub struct Append {
     pub admits: bool,
     /// Whether effects start with the events: whoever finds them in flight is told who began them.
     pub starts: bool,
+    /// Whether whoever drives has to look at the goal again, because it may have left it to rest before.
+    pub wakes: bool,
     /// What happened, in order; at least one event.
     pub events: Vec<Event>,
     /// The evidence of it.

@@ -50,7 +50,7 @@ pub(crate) struct Shared {
 pub(crate) enum Queues {
     /// It drives them itself.
     Nothing,
-    /// New ones: what is written to the others is written by whoever drives.
+    /// New ones, and those that whoever drives has to look at again: most of the time it is who writes.
     Accepted,
     /// All of them: somebody else drives, who has to look again.
     Everything,

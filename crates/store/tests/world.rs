@@ -235,6 +235,7 @@ impl Driven {
             gate: 1,
             admits: false,
             starts: false,
+            wakes: false,
             events: std::mem::take(&mut self.events),
             evidence: std::mem::take(&mut self.evidence),
             row: GoalRow {

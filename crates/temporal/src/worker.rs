@@ -37,9 +37,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Worker {
     stopping: watch::Sender<bool>,
     task: JoinHandle<()>,
+    runs: Arc<AtomicU64>,
 }
 
 impl Worker {
+    /// How many workers of the SDK have been run, one after the other.
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
+    }
+
     /// Takes no more tasks, and waits until those under way have ended, or so long. Whoever drains the engine before has
     /// them end soon.
     pub fn stop(self, within: Duration) -> BoxFuture<'static, ()> {
@@ -56,22 +62,31 @@ impl Temporal {
     /// Drives goals by this engine whenever Temporal asks for it; called in a tokio runtime.
     pub fn work(&self, engine: Engine) -> Worker {
         let (stopping, stopped) = watch::channel(false);
-        let working: BoxFuture<'static, ()> = Box::pin(work(self.clone(), engine, stopped));
+        let runs = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&runs);
+        let working: BoxFuture<'static, ()> =
+            Box::pin(work((self.clone(), engine), counted, stopped));
         Worker {
             stopping,
             task: tokio::spawn(working),
+            runs,
         }
     }
 }
 
 /// Runs one worker after the other until it is told to stop.
-async fn work(temporal: Temporal, engine: Engine, mut stopped: watch::Receiver<bool>) {
+async fn work(
+    (temporal, engine): (Temporal, Engine),
+    runs: Arc<AtomicU64>,
+    mut stopped: watch::Receiver<bool>,
+) {
     while !*stopped.borrow() {
         // Both arms only wait.
         tokio::select! {
             () = temporal.ready() => {}
             () = told(&mut stopped) => return,
         }
+        runs.fetch_add(1, Ordering::Relaxed);
         if let Err(why) = run(&temporal, engine.clone(), &mut stopped).await {
             tracing::warn!("the worker of Temporal has ended, and is started again: {why}");
             tokio::time::sleep(PAUSE).await;

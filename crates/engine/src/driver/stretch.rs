@@ -42,10 +42,25 @@ pub enum Next {
 pub(super) enum Left {
     /// For nothing is to be done now, or whoever drove it has gone.
     Rest(Stretched),
-    /// Another process may be at what it has in flight until then.
-    Fenced(Timestamp),
+    /// Another process may be at what it has in flight.
+    Fenced {
+        /// Until when.
+        until: Timestamp,
+        /// The newest event that was seen.
+        seen: u64,
+    },
     /// We failed.
     Failed(Arc<Error>),
+}
+
+impl Left {
+    /// Until when the goal is not run again, where that is known.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Fenced { until, .. } => Some(*until),
+            Self::Rest(_) | Self::Failed(_) => None,
+        }
+    }
 }
 
 impl Stretched {
@@ -127,11 +142,11 @@ impl Engine {
                     return Ok(Stretched::unseen(Next::Nothing));
                 }
                 Some(Left::Failed(error)) => return Err(error),
-                Some(Left::Fenced(until)) => {
+                Some(Left::Fenced { until, seen }) => {
                     drop(attached);
                     // All arms are cancel safe: a look at the store, a sleep, a watched value, and the caller's.
                     tokio::select! {
-                        () = self.changed_or(&goal, until) => {}
+                        () = self.moved_on(&goal, seen, until) => {}
                         _ = over.wait_for(|over| *over) => return Err(Arc::new(Error::Draining)),
                         () = &mut enough => return Ok(Stretched::unseen(Next::Again)),
                     }
@@ -155,17 +170,16 @@ impl Engine {
         (Attached { bell, number }, seat)
     }
 
-    /// Waits until a goal was written to, at most until a time.
-    async fn changed_or(&self, goal: &GoalRef, until: Timestamp) {
+    /// Waits until a goal has events after those that were seen, at most until a time.
+    async fn moved_on(&self, goal: &GoalRef, seen: u64, until: Timestamp) {
         let rest = until.duration_since(Timestamp::now()).unsigned_abs();
-        let changed = async {
+        let moved = async {
             match self.store().watch(&goal.tenant, &goal.goal).await {
-                Ok(mut sequence) => drop(sequence.changed().await),
+                Ok(mut sequence) => drop(sequence.wait_for(|newest| *newest > seen).await),
                 Err(_) => std::future::pending().await,
             }
         };
-        // What is written between the look at the goal and this one is found at the end of the time.
-        drop(tokio::time::timeout(rest, changed).await);
+        drop(tokio::time::timeout(rest, moved).await);
     }
 }
 

@@ -1,24 +1,19 @@
 //! The task of a seated goal: effects under way, and a turn whenever one ends or something new comes.
 
 use std::ops::ControlFlow::{Break, Continue};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::outcome::Outcome;
-use futures_util::future::{BoxFuture, FutureExt as _};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use saga::event::StepItem;
-use saga::input::Ended;
-use saga::{Effect, Input};
+use saga::Input;
 use store::Loaded;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::stretch::{Left, Stretched};
+use super::under_way::UnderWay;
 use super::{Engine, Seat};
 use crate::error::Error;
-use crate::runner::{GRACE, Leave, Runner, START_WITHIN, Turned, jitter};
+use crate::runner::{Leave, Runner, Turned, jitter};
 
 /// A goal that sleeps no longer than this keeps its seat: reading it again would cost more.
 const NAP: SignedDuration = SignedDuration::from_millis(250);
@@ -29,8 +24,10 @@ const OUTAGE_MAX: Duration = Duration::from_secs(600);
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 /// The wait before a goal is run again that failed for lack of disk space, or because the store did.
 const LATER: SignedDuration = SignedDuration::from_secs(5);
-
-type UnderWay = FuturesUnordered<BoxFuture<'static, (String, Input)>>;
+/// The same for one that others say when to run, that found no room and no place to wait for some; and by how much more it
+/// may be, in milliseconds, so that not all come back at once.
+const CROWDED: SignedDuration = SignedDuration::from_secs(20);
+const CROWDED_MORE_MS: u32 = 40_000;
 
 /// Reads goals that nobody has in memory, and runs each; `reading` is given back once they are read.
 pub(super) async fn begin(engine: Engine, seats: Vec<Seat>, reading: OwnedSemaphorePermit) {
@@ -65,33 +62,37 @@ async fn first(engine: Engine, seat: Seat, found: Result<Option<Loaded>, store::
     let begun = async {
         let loaded = found?.ok_or_else(|| seat.goal.missing())?;
         let mut runner = Runner::loaded(engine.store().clone(), seat.goal.clone(), loaded);
+        let fenced = |runner: &Runner, until| {
+            let seen = runner.saga.sequence();
+            Break(Left::Fenced { until, seen })
+        };
         if let Some(until) = runner.fenced_until(Timestamp::now()) {
-            return Ok(Break(until));
+            return Ok(fenced(&runner, until));
         }
         runner.take_over();
         let input = [Input::Recover { jitter: jitter() }];
         match runner.turn(&input, leave(&engine, &seat)).await {
-            Err(Error::Elsewhere(until)) => Ok(Break(until)),
+            Err(Error::Elsewhere(until)) => Ok(fenced(&runner, until)),
             turned => Ok::<_, Error>(Continue((runner, turned?))),
         }
     };
     match begun.await {
         Ok(Continue((runner, turned))) => run(engine, seat, runner, turned).await,
-        Ok(Break(until)) => leave_until(&engine, seat, Some(until), Left::Fenced(until)),
+        Ok(Break(left)) => leave_until(&engine, seat, left.until(), left),
         Err(error) => give_up(&engine, seat, error),
     }
 }
 
 /// Drives a seated goal until it has nothing to do.
 pub(super) async fn run(engine: Engine, seat: Seat, mut runner: Runner, turned: Turned) {
-    let mut under_way = UnderWay::new();
+    let mut under_way = UnderWay::default();
     let mut turned = turned;
     let mut seat = seat;
     loop {
         runner.tell();
         engine.call_next_in_line();
         for effect in std::mem::take(&mut turned.effects) {
-            under_way.push(carry_out(&engine, effect, turned.decided));
+            under_way.begin(&engine, effect, turned.decided);
         }
         let news = match next(&engine, &seat, &mut under_way, &turned).await {
             Some(news) => news,
@@ -107,13 +108,8 @@ pub(super) async fn run(engine: Engine, seat: Seat, mut runner: Runner, turned: 
                 Err(error) => return give_up(&engine, seat, error),
             },
         };
-        let holds = !(news.is_empty() && under_way.is_empty());
-        if engine.shared.seats.was_rung(&seat.goal)
-            && let Err(error) = read_inbox(&mut runner, holds).await
-        {
-            return abandon(&engine, seat, under_way, error).await;
-        }
-        turned = match turn(&engine, &seat, &mut runner, (&news, holds)).await {
+        let turn = turn(&engine, &seat, (&mut runner, &mut under_way), &news);
+        turned = match turn.await {
             Ok(turned) => turned,
             Err(error) => return abandon(&engine, seat, under_way, error).await,
         };
@@ -130,44 +126,57 @@ async fn still_held(engine: &Engine, turned: &Turned) -> Result<bool, Error> {
     Ok(gate.generation() == turned.generation)
 }
 
-/// Reads what people want of a goal; where the store fails while the goal `holds` what nobody else knows, again and again.
-async fn read_inbox(runner: &mut Runner, holds: bool) -> Result<(), Error> {
-    let begun = Instant::now();
-    let mut read = runner.read_inbox().await;
-    while let Err(error) = &read
-        && error.may_pass()
-        && holds
-        && begun.elapsed() < OUTAGE_MAX
-    {
-        tokio::time::sleep(OUTAGE_PAUSE).await;
-        read = runner.read_inbox().await;
-    }
-    read
-}
-
-/// A turn; where the store fails while the goal `holds` what nobody else knows, again and again: the end of an effect that
-/// was not written is a doubt, and a person's work.
+/// Reads what people want of a goal, and decides; where the store fails while the goal holds what nobody else knows, again
+/// and again: the end of an effect that was not written is a doubt, and a person's work.
 async fn turn(
     engine: &Engine,
     seat: &Seat,
-    runner: &mut Runner,
-    (news, holds): (&[Input], bool),
+    (runner, under_way): (&mut Runner, &mut UnderWay),
+    news: &[Input],
 ) -> Result<Turned, Error> {
+    let holds = !(news.is_empty() && under_way.is_empty());
     let begun = Instant::now();
-    let mut turned = runner.turn(news, leave(engine, seat)).await;
+    let mut turned = under_way.beside(attempt(engine, seat, runner, news)).await;
+    let mut again = false;
     while let Err(error) = &turned
         && error.may_pass()
         && holds
         && begun.elapsed() < OUTAGE_MAX
     {
         tracing::warn!(goal = %seat.goal.goal, "cannot write what has ended, which is tried again: {error}");
-        tokio::time::sleep(OUTAGE_PAUSE).await;
-        turned = match runner.reload().await {
-            Ok(()) => runner.turn(news, leave(engine, seat)).await,
-            Err(error) => Err(error),
+        again = true;
+        let attempt = async {
+            tokio::time::sleep(OUTAGE_PAUSE).await;
+            runner.reload().await?;
+            attempt(engine, seat, runner, news).await
         };
+        turned = under_way.beside(attempt).await;
     }
-    turned
+    let mut turned = turned?;
+    if again {
+        // An attempt whose answer was lost may have been written all the same, with starts that nobody was handed.
+        for effect in std::mem::take(&mut turned.effects) {
+            under_way.begin(engine, effect, turned.decided);
+        }
+        under_way.never_began(runner.in_flight_here());
+    }
+    Ok(turned)
+}
+
+async fn attempt(
+    engine: &Engine,
+    seat: &Seat,
+    runner: &mut Runner,
+    news: &[Input],
+) -> Result<Turned, Error> {
+    if engine.shared.seats.was_rung(&seat.goal) {
+        if let Err(error) = runner.read_inbox().await {
+            // The next look is to be for the same.
+            engine.shared.seats.ring(&seat.goal);
+            return Err(error);
+        }
+    }
+    runner.turn(news, leave(engine, seat)).await
 }
 
 /// Waits for something to decide: ended effects, the bell, or a time that is near. `None`: there is nothing to wait for.
@@ -184,114 +193,27 @@ async fn next(
                 .max(SignedDuration::ZERO)
         })
         .filter(|_| !turned.kept.starved && !engine.draining());
-    // Who has no timer of its own for it waits for room where it sits.
+    // Who has no timer of its own for it waits for room where it sits; only so many, or they would be in everybody's way.
     let crowded = turned.kept.crowded && seat.bell.is_driven() && !engine.draining();
-    let stays = crowded || !under_way.is_empty();
+    let place = match crowded && under_way.is_empty() {
+        true => engine.shared.crowd.try_acquire().ok(),
+        false => None,
+    };
+    let stays = place.is_some() || !under_way.is_empty();
     let nap = nap.filter(|nap| stays || *nap <= engine.nap(seat));
-    if under_way.is_empty() && nap.is_none() && !crowded {
+    if !stays && nap.is_none() {
         return None;
     }
     let slept =
         tokio::time::sleep(nap.map_or(Duration::from_secs(3_600), SignedDuration::unsigned_abs));
-    let mut ended = Vec::new();
-    // Every arm is cancel safe: a stream's `next`, a `Notify` whose ring is also kept in the seat, and a sleep.
+    // Every arm is cancel safe: an end that is kept, a `Notify` whose ring is also kept in the seat, and a sleep.
     tokio::select! {
-        Some(end) = under_way.next() => ended.push(end),
+        () = under_way.any() => {}
         () = seat.bell.rung.notified() => {}
         () = slept => {}
     }
-    while let Some(Some(end)) = under_way.next().now_or_never() {
-        ended.push(end);
-    }
-    let give_back = |(tool, input): (String, Input)| {
-        engine.floor().give_back(&tool);
-        input
-    };
-    Some(ended.into_iter().map(give_back).collect())
-}
-
-/// Carries out an effect; its end, come what may, is an input.
-///
-/// Where its commit took so long that another driver may have taken over, it does not begin.
-fn carry_out(
-    engine: &Engine,
-    effect: Effect,
-    decided: Instant,
-) -> BoxFuture<'static, (String, Input)> {
-    let call = effect.call;
-    let at = StepItem {
-        step: call.step.clone(),
-        item: call.item,
-    };
-    let (undo, attempt, tool) = (effect.undo, call.attempt, call.tool.clone());
-    let limit = Duration::from_secs(u64::from(call.timeout_seconds)) + GRACE;
-    if effect.ask {
-        let asked = engine.shared.performer.ask(call);
-        return async move {
-            let result = bounded(asked, limit)
-                .await
-                .unwrap_or_else(|error| domain::outcome::Answer::Unknown { error });
-            (
-                tool,
-                Input::Answer(Ended {
-                    at,
-                    undo,
-                    attempt,
-                    result,
-                    jitter: jitter(),
-                }),
-            )
-        }
-        .boxed();
-    }
-    let late = engine.store().is_shared() && decided.elapsed() > START_WITHIN;
-    let performed = match late {
-        false => engine.shared.performer.perform(call),
-        true => async { too_late() }.boxed(),
-    };
-    async move {
-        let result = bounded(performed, limit)
-            .await
-            .unwrap_or_else(|error| Outcome::Unknown { error });
-        (
-            tool,
-            Input::Outcome(Ended {
-                at,
-                undo,
-                attempt,
-                result,
-                jitter: jitter(),
-            }),
-        )
-    }
-    .boxed()
-}
-
-/// The outcome of an effect that did not begin.
-fn too_late() -> Outcome {
-    Outcome::transient(
-        "tool.not_started",
-        "its start took too long to be written, so it did not begin",
-    )
-}
-
-/// A tool's answer, unless it overstays or panics.
-async fn bounded<T>(
-    answer: BoxFuture<'static, T>,
-    limit: Duration,
-) -> Result<T, domain::outcome::ToolError> {
-    let error = domain::outcome::ToolError::new;
-    match tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err(error(
-            "tool.panicked",
-            "the tool failed in a way it never should",
-        )),
-        Err(_) => Err(error(
-            "tool.timeout",
-            "the tool did not end within its time",
-        )),
-    }
+    drop(place);
+    Some(under_way.take(engine))
 }
 
 impl Engine {
@@ -322,14 +244,19 @@ impl Engine {
     /// Leaves the seat, with a timer where the goal waits for a time.
     fn stand_up(&self, seat: Seat, runner: &Runner, turned: &Turned) -> Result<(), Seat> {
         let goal = seat.goal.clone();
+        let port = self.shared.port.is_some();
         let wake_at = if turned.kept.starved {
-            Some(soon())
+            Some(after(LATER))
+        } else if turned.kept.crowded && port {
+            let back =
+                after(CROWDED + SignedDuration::from_millis((jitter() % CROWDED_MORE_MS).into()));
+            Some(turned.wake_at.map_or(back, |at| at.min(back)))
         } else {
             turned.wake_at
         };
         // Before the seat is given up, so that whoever has it next is not overruled.
         match wake_at {
-            _ if self.shared.port.is_some() => {}
+            _ if port => {}
             Some(at) => self.shared.timers.set(goal, at),
             None => self.shared.timers.clear(&goal),
         }
@@ -343,8 +270,9 @@ impl Engine {
 
 /// The store failed us for too long: what is under way ends unrecorded and will be found as interrupted.
 async fn abandon(engine: &Engine, seat: Seat, mut under_way: UnderWay, error: Error) {
-    while let Some((tool, _)) = under_way.next().await {
-        engine.floor().give_back(&tool);
+    while !under_way.is_empty() {
+        under_way.any().await;
+        drop(under_way.take(engine));
     }
     engine.call_next_in_line();
     give_up(engine, seat, error);
@@ -359,7 +287,12 @@ fn give_up(engine: &Engine, seat: Seat, error: impl Into<Arc<Error>>) {
         .map(ToString::to_string)
         .unwrap_or_default();
     tracing::error!(tenant = %goal.tenant, goal = %goal.goal, damaged, "cannot run the goal: {error}: {cause}");
-    leave_until(engine, seat, (!damaged).then(soon), Left::Failed(error));
+    leave_until(
+        engine,
+        seat,
+        (!damaged).then(|| after(LATER)),
+        Left::Failed(error),
+    );
 }
 
 /// Leaves the seat of a goal that is not run before a time, whatever the bell announces until then.
@@ -378,9 +311,9 @@ fn leave_until(engine: &Engine, seat: Seat, until: Option<Timestamp>, left: Left
     engine.shared.stood_up.notify_one();
 }
 
-fn soon() -> Timestamp {
+fn after(wait: SignedDuration) -> Timestamp {
     Timestamp::now()
-        .saturating_add(LATER)
+        .saturating_add(wait)
         .unwrap_or(Timestamp::MAX)
 }
 

@@ -118,7 +118,7 @@ impl Postgres {
         let write = Rows::prepare(&conn).await?;
         let [save] = conn.prepare([tenants::SAVE]).await?;
         let lease = self.inner.shared.queue_lease();
-        let queues = (queued.as_slice(), lease);
+        let queues = (&queued, lease);
         let (rows_queued, ()) = tokio::try_join!(
             biased;
             rows.write(&conn, &write, (of.as_str(), self.holder()), (queues, &closes)),
@@ -359,6 +359,9 @@ impl Judge {
             sequence: numbered(sequence),
         };
         self.seen.goals.insert(append.goal.clone(), standing);
+        if append.wakes {
+            self.rows.wakes.push(append.goal.clone());
+        }
         self.rows.news.push((append.tenant, append.goal, sequence));
         Ok(Appended {
             sequence,

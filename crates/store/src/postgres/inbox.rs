@@ -100,7 +100,8 @@ impl Postgres {
         if queues {
             let [queue] = conn.prepare([QUEUE]).await?;
             let (of, goals) = (tenant.as_str(), [goal.as_str()]);
-            let values: [&(dyn ToSql + Sync); 4] = [&of, &goals.as_slice(), &true, &lease];
+            let before = [true].as_slice();
+            let values: [&(dyn ToSql + Sync); 4] = [&of, &goals.as_slice(), &before, &lease];
             let rows = conn.query(&queue, values).await?;
             kept = lead::kept(&rows, lease)?;
         }

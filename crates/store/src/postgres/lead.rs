@@ -25,9 +25,11 @@ const LEAD: &str =
     WHERE holder = $1 OR until < now() RETURNING epoch";
 const STEP_DOWN: &str =
     "UPDATE omnihub.leader SET until = now() - interval '1 second' WHERE holder = $1";
-/// Queues goals of which whoever drives is to be told, and may keep them from others for some seconds.
+/// Queues goals of which whoever drives is to be told, each with whether it was accepted before, and may keep them from
+/// others for some seconds.
 pub(super) const QUEUE: &str = "INSERT INTO omnihub.queue (tenant, goal, accepted, taken_until)
-    SELECT $1, goal, $3, coalesce(now() + make_interval(secs => $4), '-infinity') FROM unnest($2::text[]) AS new(goal)
+    SELECT $1, goal, accepted, coalesce(now() + make_interval(secs => $4), '-infinity')
+    FROM unnest($2::text[], $3::boolean[]) AS new(goal, accepted)
     RETURNING id, tenant, goal, accepted";
 // What is lost of these by a crash of the server is done again: nothing has to wait for its disk.
 const TAKE: &str = "WITH hasty AS (SELECT set_config('synchronous_commit', 'off', true))

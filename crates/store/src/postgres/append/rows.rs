@@ -61,6 +61,15 @@ pub(super) struct Rows {
     pub(super) approvals: Vec<(i64, Change)>,
     /// What watchers are told.
     pub(super) news: Vec<(TenantId, GoalId, u64)>,
+    /// Goals that whoever drives has to look at again.
+    pub(super) wakes: Vec<GoalId>,
+}
+
+/// The goals that whoever drives is to be told of, and whether each was accepted before.
+#[derive(Default)]
+pub(super) struct Queued<'a> {
+    goals: Vec<&'a str>,
+    accepted: Vec<bool>,
 }
 
 #[derive(Default)]
@@ -185,12 +194,18 @@ impl Rows {
     }
 
     /// The goals that whoever drives is to be told of.
-    pub(super) fn queued(&self, queues: Queues) -> Vec<&str> {
-        match queues {
-            Queues::Nothing => Vec::new(),
-            Queues::Accepted => self.created.goals.iter().map(String::as_str).collect(),
-            Queues::Everything => self.news.iter().map(|(_, goal, _)| goal.as_str()).collect(),
-        }
+    pub(super) fn queued(&self, queues: Queues) -> Queued<'_> {
+        let new = self.created.goals.iter().map(|goal| (goal.as_str(), false));
+        let wakes = self.wakes.iter().map(|goal| (goal.as_str(), true));
+        let (goals, accepted) = match queues {
+            Queues::Nothing => return Queued::default(),
+            Queues::Accepted => new.chain(wakes).unzip(),
+            Queues::Everything => {
+                let news = self.news.iter().map(|(_, goal, _)| (goal.as_str(), true));
+                news.unzip()
+            }
+        };
+        Queued { goals, accepted }
     }
 
     /// Whether anybody outside is to be told.
@@ -223,7 +238,7 @@ impl Rows {
         conn: &Connection,
         statements: &[Statement; 10],
         (tenant, holder): (&str, &str),
-        ((queued, lease), closes): ((&[&str], Option<f64>), &Closes),
+        ((queued, lease), closes): ((&Queued<'_>, Option<f64>), &Closes),
     ) -> Result<Vec<Row>, Error> {
         let [
             create,
@@ -255,7 +270,8 @@ impl Rows {
             }),
             self.answers.write(conn, answers, tenant),
             when(!queued.is_empty(), async {
-                conn.query(queue, [&tenant, &queued, &false, &lease]).await
+                let Queued { goals, accepted } = queued;
+                conn.query(queue, [&tenant, goals, accepted, &lease]).await
             }),
             when(!closes.0.is_empty(), async {
                 let (goals, ends) = closes;
@@ -274,6 +290,12 @@ async fn when<T: Default>(
     match needed {
         true => statement.await,
         false => Ok(T::default()),
+    }
+}
+
+impl Queued<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.goals.is_empty()
     }
 }
 
