@@ -24,5 +24,7 @@ mod proxy;
 mod reaching;
 mod room;
 mod same;
+mod shown;
+mod workers;
 mod workflow;
 mod world;

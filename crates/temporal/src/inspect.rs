@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use domain::id::{GoalId, TenantId};
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use temporalio_client::{Client, ClientOptions, WorkflowHandle, WorkflowHistory};
+use temporalio_client::{Client, ClientOptions, UntypedQuery, WorkflowHandle, WorkflowHistory};
+use temporalio_common::data_converters::RawValue;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
 use crate::codec;
@@ -26,7 +27,12 @@ pub struct Workflow {
     pub bytes: u64,
     /// What it says of itself, as JSON: what its last stretch came to; the store may know more.
     pub state: String,
+    /// What Temporal's own pages show of it, as JSON.
+    pub page: String,
 }
+
+/// The query by which Temporal's own pages ask workflows for their details.
+const PAGE: &str = "__temporal_workflow_metadata";
 
 impl Temporal {
     /// The newest workflow of a goal.
@@ -45,6 +51,15 @@ impl Temporal {
                 .query(AgentSaga::state, (), Default::default())
                 .await
                 .map_err(|error| error.to_string())?;
+            let page = handle
+                .query(
+                    UntypedQuery::new(PAGE),
+                    RawValue::empty(),
+                    Default::default(),
+                )
+                .await
+                .map_err(|error| error.to_string())?;
+            let page = page.payloads.into_iter().next().unwrap_or_default().data;
             let described = handle
                 .describe(Default::default())
                 .await
@@ -57,6 +72,7 @@ impl Temporal {
                 events: count(info.history_length),
                 bytes: count(info.history_size_bytes),
                 state: state.to_json(),
+                page: String::from_utf8_lossy(&page).into_owned(),
             })
         })
     }
