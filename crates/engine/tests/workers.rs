@@ -2,7 +2,7 @@
 
 use domain::goal::GoalStatus;
 use saga::input::Wish;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{LONG, blocked_then, chain};
 use crate::place::Place;
@@ -64,39 +64,58 @@ async fn what_one_worker_has_in_flight_another_waits_for() {
     assert_eq!(two.tools.called(), ["b"]);
 }
 
+async fn people_reach(asks: &World, goes_on: &World) {
+    goes_on.wish("g", Wish::PauseGoal).await;
+    let paused = |saga: &saga::Saga| saga.status() == GoalStatus::Paused;
+    asks.until("g", paused).await;
+    asks.wish("g", Wish::CancelGoal { emergency: false }).await;
+    goes_on.until("g", |saga| !paused(saga)).await;
+}
+
+fn undone() -> Value {
+    let undo = json!({ "tool": "act" });
+    json!([
+        { "id": "a", "tool": "act", "input": { "do": "block" }, "compensation": undo, "timeout_seconds": 300 },
+        { "id": "b", "tool": "act", "after": ["a"] },
+    ])
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_reach_a_goal_whose_tool_takes_long() {
     let Some(place) = Place::temporal() else {
         return;
     };
     let world = World::new(place).await;
-    let beside = World::new(world.place.beside()).await;
-    let steps = json!([
-        { "id": "a", "tool": "act", "input": { "do": "block" }, "compensation": { "tool": "act" } },
-        { "id": "b", "tool": "act", "after": ["a"] },
-    ]);
-    world.submit("g", steps).await;
-    let running = |world: &World| world.tools.called() == ["a"];
+    let mut beside = World::new(world.place.beside()).await;
+    beside.leave_driving_to_others().await;
+    world.submit("g", undone()).await;
     world
-        .until_engine(|world| running(world) || running(&beside))
+        .until_engine(|world| world.tools.called() == ["a"])
         .await;
     tokio::time::sleep(LONG).await;
-    // Each by another process, while the tool is at it.
-    world.wish("g", Wish::PauseGoal).await;
-    let paused = |saga: &saga::Saga| saga.status() == GoalStatus::Paused;
-    beside.until("g", paused).await;
-    beside
-        .wish("g", Wish::CancelGoal { emergency: false })
-        .await;
-    world.until("g", |saga| !paused(saga)).await;
-    let called = [world.tools.called(), beside.tools.called()].concat();
-    assert_eq!(called, ["a"]);
-    for world in [&world, &beside] {
-        world.tools.gate.add_permits(1);
-    }
+    people_reach(&beside, &world).await;
+    world.tools.gate.add_permits(1);
     world.until_status("g", GoalStatus::Cancelled).await;
-    let called = [world.tools.called(), beside.tools.called()].concat();
-    assert_eq!(called, ["a", "-a"]);
+    assert_eq!(world.tools.called(), ["a", "-a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_reach_a_goal_whose_tool_is_at_it_where_nobody_drives_any_more() {
+    let Some(place) = Place::temporal() else {
+        return;
+    };
+    let mut world = World::new(place).await;
+    world.submit("g", undone()).await;
+    world
+        .until_engine(|world| world.tools.called() == ["a"])
+        .await;
+    world.leave_driving_to_others().await;
+    let beside = World::new(world.place.beside()).await;
+    people_reach(&beside, &beside).await;
+    world.tools.gate.add_permits(1);
+    world.until_status("g", GoalStatus::Cancelled).await;
+    assert_eq!(world.tools.called(), ["a"]);
+    assert_eq!(beside.tools.called(), ["-a"]);
 }
 
 #[tokio::test]

@@ -241,6 +241,8 @@ fn hint(said: &str, proves: bool) -> &'static str {
         "; it speaks plain text: leave TLS and the API key away, or use the port that speaks TLS"
     } else if has(&["privatekeyparse"]) {
         "; temporal.tls_key cannot be read as a private key"
+    } else if has(&["unauthenticated", "permissiondenied"]) {
+        "; it does not know who this is: see temporal.api_key"
     } else if has(&["refused"]) {
         "; nobody listens there: is the server running, and the address right?"
     } else if has(&[

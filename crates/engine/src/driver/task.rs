@@ -19,6 +19,8 @@ use crate::runner::{Leave, Runner, Turned, jitter};
 const NAP: SignedDuration = SignedDuration::from_millis(250);
 /// The same where others say when it is run, whose timers are coarse: a second on Temporal's development server.
 const NAP_DRIVEN: SignedDuration = SignedDuration::from_secs(2);
+/// How often the inbox of a goal is looked at that others drive while an effect of it is under way here: nobody rings for it.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long it is tried to write what has ended, and the pause between: longer than a database takes to come back.
 const OUTAGE_MAX: Duration = Duration::from_secs(600);
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
@@ -204,13 +206,18 @@ async fn next(
     if !stays && nap.is_none() {
         return None;
     }
-    let slept =
-        tokio::time::sleep(nap.map_or(Duration::from_secs(3_600), SignedDuration::unsigned_abs));
+    let left = !drives(engine, seat);
+    let nap = nap.map_or(Duration::from_secs(3_600), SignedDuration::unsigned_abs);
+    let slept = tokio::time::sleep(if left { nap.min(LOOK_EVERY) } else { nap });
     // Every arm is cancel safe: an end that is kept, a `Notify` whose ring is also kept in the seat, and a sleep.
     tokio::select! {
         () = under_way.any() => {}
         () = seat.bell.rung.notified() => {}
-        () = slept => {}
+        () = slept => {
+            if left {
+                engine.shared.seats.ring(&seat.goal);
+            }
+        }
     }
     drop(place);
     Some(under_way.take(engine))
@@ -317,10 +324,14 @@ fn after(wait: SignedDuration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-fn leave<'a>(engine: &'a Engine, seat: &Seat) -> Leave<'a> {
-    let drives = match &engine.shared.port {
+/// Whether it is this process that drives the goal.
+fn drives(engine: &Engine, seat: &Seat) -> bool {
+    match &engine.shared.port {
         Some(_) => seat.bell.is_driven(),
         None => engine.leads(),
-    };
-    engine.leave(!engine.draining() && drives)
+    }
+}
+
+fn leave<'a>(engine: &'a Engine, seat: &Seat) -> Leave<'a> {
+    engine.leave(!engine.draining() && drives(engine, seat))
 }
