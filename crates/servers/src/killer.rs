@@ -70,7 +70,13 @@ fn plan<T>(seed: u64, every: Duration, servers: &[T]) -> impl Iterator<Item = Ki
 }
 
 /// How the command ended; `None`: it runs at that moment.
-fn ended_before(moment: Instant, command: &mut Child) -> Result<Option<ExitStatus>, Error> {
+///
+/// # Errors
+/// Its state cannot be read.
+pub(crate) fn ended_before(
+    moment: Instant,
+    command: &mut Child,
+) -> Result<Option<ExitStatus>, Error> {
     loop {
         let ended = command.try_wait()?;
         let left = moment.saturating_duration_since(Instant::now());

@@ -10,12 +10,17 @@ mod started;
 use std::error::Error;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use self::arguments::{Kills, Run, Wish};
 use self::started::{Server, Started};
 
 /// It was used wrongly.
 const WRONG_USAGE: u8 = 2;
+/// How long a command that is told to end has for it: a proof ends a few servers meanwhile.
+const END_GRACE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let wish = match arguments::read(std::env::args_os().skip(1)) {
@@ -78,9 +83,21 @@ fn run_with_kills(
         }
         Err(error) => {
             // It would wait for a server that does not come back.
-            command.kill()?;
-            command.wait()?;
+            end(command)?;
             Err(error.into())
         }
     }
+}
+
+/// Tells a command to end, and kills it where it does not: what it started itself is its own to end.
+fn end(command: &mut Child) -> Result<(), Box<dyn Error>> {
+    let pid = i32::try_from(command.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or("the command has no number")?;
+    // It has not been waited for, so that nobody else has its number.
+    kill_process(pid, Signal::TERM)?;
+    if killer::ended_before(Instant::now() + END_GRACE, command)?.is_none() {
+        command.kill()?;
+        command.wait()?;
+    }
+    Ok(())
 }

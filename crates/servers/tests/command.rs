@@ -1,6 +1,8 @@
 //! The program: a command with servers beside it, how it ends, and what is killed meanwhile.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -88,14 +90,39 @@ fn killed_servers_come_back_until_the_command_ends() {
         let line = next();
         let begin = format!("servers: kill {kill}: redis, for ");
         assert!(line.starts_with(&begin), "{line}");
-        let answer = talk::soon(|| talk::redis(under_way.redis, "PING").ok());
-        assert_eq!(answer, "+PONG");
+        // It may be killed again while it answers.
+        let answers = || talk::redis(under_way.redis, "PING").ok();
+        talk::soon(|| answers().filter(|answer| answer == "+PONG"));
     }
     drop(under_way.input);
     let last = std::iter::repeat_with(next).find(|line| !line.contains(": kill "));
     let last = last.unwrap();
     assert!(last.ends_with(" kills, seed 7"), "{last}");
     assert!(under_way.program.wait().unwrap().success());
+}
+
+#[test]
+fn a_command_whose_server_does_not_come_back_is_told_to_end_before_it_is_killed() {
+    if or_skip(Redis::shared()).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let redis = folder.path().join("redis-server");
+    // It starts once and never again.
+    let script =
+        "#!/bin/sh\nmkdir \"$0.started\" || exit\nPATH=${PATH#*:} exec redis-server \"$@\"\n";
+    std::fs::write(&redis, script).unwrap();
+    std::fs::set_permissions(&redis, Permissions::from_mode(0o755)).unwrap();
+    let here = std::iter::once(folder.path().to_owned());
+    let path = std::env::join_paths(here.chain(std::env::split_paths(&path))).unwrap();
+    let told = "trap 'echo told; exit' TERM; : {redis}; while :; do sleep 0.05; done";
+    let output = program(&["--kill-every", "0.1", "sh", "-c", told])
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "told\n");
 }
 
 /// The program with a Redis, and a command that ends when its input does.
