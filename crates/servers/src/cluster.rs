@@ -68,7 +68,7 @@ impl TemporalCluster {
             "start",
         ];
         let server = Self {
-            process: start("temporal", (&dir, http), None, &server, End::Killed)?,
+            process: start("temporal", (&dir, http), &server, End::Killed)?,
             port,
             http,
         };

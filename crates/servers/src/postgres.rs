@@ -1,13 +1,14 @@
 //! PostgreSQL, of the distribution.
 
-use std::fs::Permissions;
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::port::free_ports;
-use crate::process::{End, Error, Process, User, folder, run, start};
+use crate::process::{Error, Process, User, folder, run, start_made};
 
 /// Where distributions put the programs of a server, beside the PATH.
 const FOLDER: &str = "/usr/lib/postgresql";
@@ -40,34 +41,28 @@ impl Postgres {
         let programs = programs()?;
         let user = User::instead_of_root(OWNER)?;
         let dir = folder("postgres", user)?;
-        let [port] = free_ports()?;
         let data = dir.join("data");
-        let mut initdb = User::command(user, &programs.join("initdb"));
-        initdb.args([
+        let path = |path: &Path| path.display().to_string();
+        let (initdb, postgres) = (programs.join("initdb"), programs.join("postgres"));
+        let [initdb, postgres, data_text, sockets] =
+            [&initdb, &postgres, &data, &dir].map(|at| path(at));
+        let make = [
+            &initdb,
             "--no-sync",
             "--data-checksums",
             "--auth=trust",
+            "--locale=C.UTF-8",
             "-U",
             OWNER,
             "-E",
             "UTF8",
-        ]);
-        run(initdb.arg("--locale=C.UTF-8").arg("-D").arg(&data))?;
-        for (name, content) in files {
-            own_file(&data.join(name), content, user)?;
-        }
-        let (program, data) = (programs.join("postgres"), data.display().to_string());
-        let (program, port_text, sockets) = (
-            program.display().to_string(),
-            port.to_string(),
-            dir.display().to_string(),
-        );
-        let mut server = vec![
-            program.as_str(),
             "-D",
-            &data,
-            "-p",
-            &port_text,
+            &data_text,
+        ];
+        let mut server = vec![
+            postgres.as_str(),
+            "-D",
+            &data_text,
             "-k",
             &sockets,
             "-c",
@@ -80,7 +75,15 @@ impl Postgres {
             "max_wal_size=256MB",
         ];
         server.extend(settings.iter().flat_map(|setting| ["-c", setting]));
-        let process = start("postgres", (&dir, port), user, &server, End::Told)?;
+        let (process, port) = start_made(("postgres", &dir), user, &make, &server)?;
+        for (name, content) in files {
+            own_file(&data.join(name), content, user)?;
+        }
+        let mut config = OpenOptions::new()
+            .append(true)
+            .open(data.join("postgresql.conf"))?;
+        writeln!(config, "port = {port}")?;
+        process.go()?;
         let server = Self {
             process,
             programs,
@@ -160,7 +163,7 @@ impl Postgres {
     /// # Errors
     /// [`Error::Failed`] with what the server says.
     pub fn sql_at(&self, url: &str, sql: &str) -> Result<String, Error> {
-        let mut psql = std::process::Command::new(self.programs.join("psql"));
+        let mut psql = Command::new(self.programs.join("psql"));
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql]);
         run(psql.arg(url))
     }
@@ -170,7 +173,7 @@ impl Postgres {
     /// # Errors
     /// [`Error::Failed`] with what the server says.
     pub fn dump(&self, url: &str) -> Result<String, Error> {
-        run(std::process::Command::new(self.programs.join("pg_dump")).arg(url))
+        run(Command::new(self.programs.join("pg_dump")).arg(url))
     }
 
     /// The port that it listens on.
@@ -206,14 +209,53 @@ fn programs() -> Result<PathBuf, Error> {
     let mut folders: Vec<_> = versions.map(|version| version.path().join("bin")).collect();
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders.extend(std::env::split_paths(&path));
-    folders.sort_by_key(|folder| folder.parent().map(Path::to_owned));
-    let whole = |folder: &PathBuf| {
+    let is_whole = |folder: &PathBuf| {
         ["initdb", "postgres", "psql"]
             .iter()
             .all(|program| folder.join(program).is_file())
     };
-    folders.into_iter().rev().find(whole).ok_or(Error::Missing {
+    let whole = folders.into_iter().filter(is_whole);
+    let known = whole.filter_map(|folder| {
+        let said = run(Command::new(folder.join("postgres")).arg("--version")).ok()?;
+        Some((version(&said)?, folder))
+    });
+    let newest = known.max().map(|(_, folder)| folder);
+    newest.ok_or(Error::Missing {
         program: "PostgreSQL",
         remedy: "`.ci/tools` installs it, or: apt-get install postgresql",
     })
+}
+
+/// The numbers of the version that a program says: `postgres (PostgreSQL) 9.6.24`.
+fn version(said: &str) -> Option<Vec<u32>> {
+    let begins = |word: &&str| word.starts_with(|letter: char| letter.is_ascii_digit());
+    let numbers = said.split_whitespace().find(begins)?.split('.');
+    let number = |text: &str| {
+        let digits = text.find(|letter: char| !letter.is_ascii_digit());
+        text.get(..digits.unwrap_or(text.len()))?.parse().ok()
+    };
+    numbers.map(number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        let said = |version: &str| format!("postgres (PostgreSQL) {version}");
+        let ordered = [
+            "9.5.25",
+            "9.6.3",
+            "9.6.24 (Debian 9.6.24-1.pgdg120+1)",
+            "10.1",
+            "15.18 (Debian 15.18-0+deb12u1)",
+            "18beta1",
+            "18.0",
+        ];
+        let versions: Vec<_> = ordered.map(|text| version(&said(text))).into();
+        assert!(versions.iter().all(Option::is_some), "{versions:?}");
+        assert!(versions.is_sorted(), "{versions:?}");
+        assert_eq!(version(&said("of somebody")), None);
+    }
 }

@@ -13,18 +13,34 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::port::free_ports;
+
 /// How long a server may take until it accepts connections: many times what it takes on a slow machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is tried.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
-/// Ends the server when it is told to, or when the server ends, and removes the folder. When a server has ended while the
-/// folder has the file `down`, all its threads with it, that becomes `is-down`, and the server is started again as soon as
-/// that is gone.
+/// Ends the server when it is told to, or when the server ends, and removes the folder. Where the folder has the file
+/// `make`, it is run before: that becomes `made`, and the server is started once the file `go` is there, or `not-made`,
+/// which is kept until somebody has read the log. When a server has ended while the folder has the file `down`, all its
+/// threads with it, that becomes `is-down`, and the server is started again as soon as that is gone.
 const WATCH: &str = r#"
 dir=$1; end=$2; shift 2
 server=
-trap '[ -z "$server" ] || kill -$end $server 2>/dev/null; wait; rm -rf "$dir"; exit 0' TERM INT
+gone() {
+    # What is killed may have children, which write for a moment longer.
+    tries=100
+    while ! rm -rf "$dir" && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done 2>/dev/null
+}
+trap '[ -z "$server" ] || kill -$end $server 2>/dev/null; wait; gone; exit 0' TERM INT
+if [ -e "$dir/make" ]; then
+    told=$end; end=KILL
+    sh "$dir/make" >>"$dir/log" 2>&1 &
+    server=$!
+    if wait $server; then mv "$dir/make" "$dir/made"; else mv "$dir/make" "$dir/not-made"; fi
+    server=; end=$told
+    while [ ! -e "$dir/go" ]; do sleep 0.05; done
+fi
 while :; do
     "$@" >>"$dir/log" 2>&1 &
     server=$!
@@ -35,7 +51,7 @@ while :; do
     mv "$dir/down" "$dir/is-down"
     while [ -e "$dir/is-down" ]; do sleep 0.05; done
 done
-rm -rf "$dir"
+gone
 "#;
 
 /// A server could not be had.
@@ -98,6 +114,7 @@ pub(crate) struct Process {
     /// Its folder.
     pub(crate) dir: PathBuf,
     program: &'static str,
+    /// Where it listens; 0 until that is picked.
     port: u16,
     /// Dropped, it lets the thread end that the shell watches.
     _life: mpsc::Sender<()>,
@@ -131,20 +148,6 @@ impl User {
     pub(crate) fn own(self, path: &Path) -> Result<(), Error> {
         Ok(chown(path, Some(self.uid), Some(self.gid))?)
     }
-
-    /// A command that runs as this user.
-    pub(crate) fn command(user: Option<Self>, program: &Path) -> Command {
-        match user {
-            None => Command::new(program),
-            Some(user) => {
-                let mut command = Command::new("setpriv");
-                command.arg(format!("--reuid={}", user.uid));
-                command.arg(format!("--regid={}", user.gid));
-                command.arg("--init-groups").arg(program);
-                command
-            }
-        }
-    }
 }
 
 /// Makes a folder for a server, of the user that it runs as.
@@ -176,6 +179,50 @@ pub(crate) fn run(command: &mut Command) -> Result<String, Error> {
 pub(crate) fn start(
     program: &'static str,
     (dir, port): (&Path, u16),
+    server: &[&str],
+    end: End,
+) -> Result<Process, Error> {
+    let mut process = watch((program, dir), None, server, end)?;
+    process.port = port;
+    process.wait()?;
+    Ok(process)
+}
+
+/// Makes what a server needs by a command, then picks its port; it is started by [`Process::go`] on that port, which it
+/// has to find in its folder. However this ends, the folder goes with it.
+pub(crate) fn start_made(
+    (program, dir): (&'static str, &Path),
+    user: Option<User>,
+    make: &[&str],
+    server: &[&str],
+) -> Result<(Process, u16), Error> {
+    let words = make.iter().map(|word| quoted(word));
+    let words: Vec<_> = words.collect();
+    std::fs::write(dir.join("make"), format!("exec {}\n", words.join(" ")))?;
+    let mut process = watch((program, dir), user, server, End::Told)?;
+    let has = |file: &str| dir.join(file).exists();
+    process.wait_until(|| match has("made") || has("not-made") {
+        true => Ok(()),
+        false => Err("its data is not made yet".to_owned()),
+    })?;
+    if has("not-made") {
+        let log = std::fs::read_to_string(dir.join("log"))?;
+        return Err(process.not_ready(log));
+    }
+    // Not before: another server could have taken it meanwhile.
+    let [port] = free_ports()?;
+    process.port = port;
+    Ok((process, port))
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Starts the shell that looks after a server.
+fn watch(
+    (program, dir): (&'static str, &Path),
     user: Option<User>,
     server: &[&str],
     end: End,
@@ -204,17 +251,21 @@ pub(crate) fn start(
         .name(program.to_owned())
         .spawn(spawn)?;
     tell.recv().map_err(io::Error::other)??;
-    let process = Process {
+    Ok(Process {
         dir: dir.to_owned(),
         program,
-        port,
+        port: 0,
         _life: life,
-    };
-    process.wait()?;
-    Ok(process)
+    })
 }
 
 impl Process {
+    /// Starts a server whose data is made, and waits until it accepts connections.
+    pub(crate) fn go(&self) -> Result<(), Error> {
+        std::fs::write(self.dir.join("go"), "")?;
+        self.wait()
+    }
+
     /// Kills the server, and all processes that it started, as a machine that loses its power does.
     pub(crate) fn kill(&self, server: u32) -> Result<(), Error> {
         std::fs::write(self.dir.join("down"), "")?;

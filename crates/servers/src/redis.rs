@@ -42,7 +42,7 @@ impl Redis {
             &data,
         ];
         let server = Self {
-            process: start("redis", (&dir, port), None, &server, End::Told)?,
+            process: start("redis", (&dir, port), &server, End::Told)?,
             port,
         };
         server.wait()?;

@@ -60,7 +60,7 @@ impl Temporal {
                 .flat_map(|value| ["--dynamic-config-value", value]),
         );
         let server = Self {
-            process: start("temporal", (&dir, port), None, &server, End::Killed)?,
+            process: start("temporal", (&dir, port), &server, End::Killed)?,
             port,
             http,
         };

@@ -7,6 +7,7 @@
 )]
 
 mod command;
+mod leftovers;
 mod postgres;
 mod redis;
 mod talk;
