@@ -1,5 +1,7 @@
 //! The connection: one a process, dialled until Temporal answers and looked after from then on.
 
+mod hint;
+
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -203,7 +205,7 @@ async fn dial(config: &Config) -> Result<Connection, String> {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => {
             let chain = chain(&error);
-            let hint = hint(&chain, proves);
+            let hint = hint::hint(&chain, proves);
             Err(format!("{address} cannot be connected to: {chain}{hint}"))
         }
         Err(_) => Err(format!(
@@ -225,37 +227,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
-}
-
-/// What to do about what the SDK says of a connection that was not made.
-fn hint(said: &str, proves: bool) -> &'static str {
-    let said = said.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["unknownissuer"]) {
-        "; name the authority that signed its certificate in temporal.tls_ca"
-    } else if has(&["notvalidforname"]) {
-        "; its certificate is for another name: set temporal.tls_server_name to one that it is for"
-    } else if has(&["expired"]) {
-        "; its certificate has expired: it has to be renewed there"
-    } else if has(&["invalidcontenttype"]) {
-        "; it speaks plain text: leave TLS and the API key away, or use the port that speaks TLS"
-    } else if has(&["privatekeyparse"]) {
-        "; temporal.tls_key cannot be read as a private key"
-    } else if has(&["unauthenticated", "permissiondenied"]) {
-        "; it does not know who this is: see temporal.api_key"
-    } else if has(&["refused"]) {
-        "; nobody listens there: is the server running, and the address right?"
-    } else if has(&[
-        "unexpectedeof",
-        "brokenpipe",
-        "transport error",
-        "http2 error",
-    ]) && !proves
-    {
-        "; perhaps it speaks TLS, or wants a certificate: see temporal.tls_ca, temporal.tls_cert"
-    } else {
-        ""
-    }
 }
 
 /// Asks for the namespace: whether Temporal answers, and knows it.
