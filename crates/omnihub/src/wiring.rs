@@ -71,6 +71,7 @@ async fn run(
 ) -> Result<()> {
     let settings = &loaded.settings;
     role.check(loaded)?;
+    let setup = driving::Setup::of(loaded)?;
     // Signals are taken from the first moment: a stop during recovery is a stop.
     let stopping = signals::watch()?;
     for name in &loaded.not_used {
@@ -106,7 +107,7 @@ async fn run(
         notifies: !notifier.is_silent(),
         ..settings.engine.config()
     };
-    let driving = Driving::start((loaded, role), &store, performer, config).await?;
+    let driving = Driving::start(setup, (loaded, role), &store, performer, config).await?;
     let engine = driving.engine.clone();
 
     let count = playbooks.iter().count();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{Server, World};
 
 const PLAN: &str = r#"{"steps": [
     {"id": "say", "tool": "respond_to_user", "input": {"message": "done"}, "approval": true}]}"#;
@@ -41,6 +41,18 @@ fn until_ready(url: &str, expected: (u16, Value)) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     panic!("{url} says {:?}", ready(url));
+}
+
+/// The first approval that is asked, which is once the worker has come to it.
+fn approval(api: &Server, world: &World) -> String {
+    for _ in 0..600 {
+        let listed = api.json(world, &["approval", "list"]);
+        if let Some(id) = listed["items"][0]["id"].as_str() {
+            return id.to_owned();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("no approval is asked");
 }
 
 #[test]
@@ -92,8 +104,7 @@ fn goals_are_taken_by_one_process_and_driven_by_another_also_after_temporal_was_
         looked.stdout.contains("namespace \"default\""),
         "{looked:?}"
     );
-    let listed = api.json(&world, &["approval", "list"]);
-    let approval = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    let approval = approval(&api, &world);
     api.run(
         &world,
         &["approval", "grant", &approval, "--as", "ola:operator"],
@@ -107,38 +118,40 @@ fn goals_are_taken_by_one_process_and_driven_by_another_also_after_temporal_was_
 }
 
 #[test]
-fn what_cannot_drive_goals_is_refused_with_what_to_do() {
+fn what_cannot_drive_goals_is_refused_with_what_to_do_before_anything_begins() {
     let world = World::new("[engine]\ndriver = \"temporal\"\n");
-    let refused = world.run(&["serve"]);
+    let refused = world.run(&["serve", "--port", "0"]);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("store.url"), "{refused:?}");
 
     let embedded = World::new("");
     for role in ["api", "worker"] {
-        let refused = embedded.run(&["serve", "--role", role]);
+        let refused = embedded.run(&["serve", "--port", "0", "--role", role]);
         assert!(refused.stderr.contains("engine.driver"), "{refused:?}");
     }
 
-    let Some(postgres) = servers::or_skip(servers::Postgres::shared()) else {
-        return;
-    };
+    // Neither the database nor the port can be had, and neither is asked for.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let nowhere = settings("postgres://a@127.0.0.1:1/a?sslmode=disable", "127.0.0.1:1");
     for (line, says) in [
         ("tls_cert = \"a.pem\"", "temporal.tls_key"),
         ("tls_ca = \"nowhere.pem\"", "nowhere.pem cannot be read"),
+        ("tls_ca = \"omnihub.toml\"", "it holds no PEM"),
         (
             "encryption_keys = \"abc\"",
             "key 1 is not 64 hexadecimal digits",
         ),
         ("host = \"http://a:1\"\napi_key = \"k\"", "write https://"),
     ] {
-        let database = postgres.database().unwrap();
-        let rest = settings(&database, "127.0.0.1:1").replace("host = \"127.0.0.1:1\"\n", "");
+        let rest = nowhere.replace("host = \"127.0.0.1:1\"\n", "");
         let world = World::new(&format!("{rest}{line}\n"));
-        let refused = world.run(&["serve"]);
+        let refused = world.run(&["serve", "--port", &port]);
         assert_eq!(refused.code, 1);
         assert!(
-            refused.stderr.contains(says),
-            "{refused:?} does not say {says:?}"
+            refused.stderr.contains(says) && refused.stderr.starts_with("error: DIR/omnihub.toml:"),
+            "{refused:?} does not say {says:?} and nothing else"
         );
+        assert!(!world.path("omnihub-data").exists());
     }
 }

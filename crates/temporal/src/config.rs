@@ -139,8 +139,11 @@ impl Config {
         }
     }
 
-    /// Says what cannot be used, before anything is tried with it.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Says what can never be used, before anything is tried with it.
+    ///
+    /// # Errors
+    /// The setting, and why.
+    pub fn check(&self) -> Result<(), Error> {
         self.url()?;
         let Some(tls) = &self.tls else { return Ok(()) };
         pem(
