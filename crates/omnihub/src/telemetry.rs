@@ -1,10 +1,15 @@
 //! What the process says of itself: `tracing` to standard error, for people or as JSON.
+//!
+//! Law: at no level a word of what goals are about, whichever library would say it.
 
 use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, Result, bail};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::settings::{Log, LogFormat};
 
@@ -13,6 +18,9 @@ const LEVELS: &str = "error, warn, info, debug, trace and off";
 
 /// What is added to a plain level.
 const SDK: &str = ",temporalio_client=error,temporalio_sdk=error,temporalio_sdk_core=error";
+
+/// What says statements with all that is written by them, from `debug` on.
+const STATEMENTS: &str = "tokio_postgres";
 
 /// Starts telling. `verbose` counts `-v`: once our own details, twice everybody's.
 ///
@@ -33,10 +41,18 @@ pub(crate) fn start(log: &Log, verbose: u8) -> Result<()> {
         .with_ansi(colours)
         .with_target(false);
     match log.format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => subscriber.finish().with(filter_fn(may_be_said)).init(),
+        LogFormat::Json => {
+            let subscriber = subscriber.json().flatten_event(true).finish();
+            subscriber.with(filter_fn(may_be_said)).init();
+        }
     }
     Ok(())
+}
+
+/// Whether something may be said at all: this is no part of the filter, which an operator writes.
+fn may_be_said(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::INFO || !metadata.target().starts_with(STATEMENTS)
 }
 
 /// A level, with Temporal's SDK told to say less: what matters of it we say ourselves, and it warns of every repeat.

@@ -12,6 +12,7 @@ mod command_line;
 mod demo;
 mod evidence;
 mod goals;
+mod logs;
 mod notices;
 mod postgres;
 mod prove;

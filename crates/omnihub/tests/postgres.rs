@@ -24,8 +24,10 @@ fn a_server_moves_to_postgres_and_another_joins_it() {
         "plan.json",
         "--trace-id",
         "open",
+        "--wait",
     ];
-    server.run(&world, &submit).good();
+    let open = server.json(&world, &submit);
+    assert_eq!(open["status"], "waiting", "{open}");
     server.kill();
     let refused = world.run(&["migrate", "--from", "sqlite", "--to", "postgres"]);
     assert!(refused.stderr.contains("DATABASE_URL"), "{refused:?}");

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Server, World};
+use super::world::World;
 
 const PLAN: &str = r#"{"steps": [
     {"id": "say", "tool": "respond_to_user", "input": {"message": "done"}, "approval": true}]}"#;
 
-fn settings(database: &str, temporal: &str) -> String {
+pub(crate) fn settings(database: &str, temporal: &str) -> String {
     format!(
         "[store]\nurl = \"{database}\"\n[engine]\ndriver = \"temporal\"\n[temporal]\nhost = \"{temporal}\"\n\
          task_queue = \"test-{}\"\n",
@@ -41,18 +41,6 @@ fn until_ready(url: &str, expected: (u16, Value)) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     panic!("{url} says {:?}", ready(url));
-}
-
-/// The first approval that is asked, which is once the worker has come to it.
-fn approval(api: &Server, world: &World) -> String {
-    for _ in 0..600 {
-        let listed = api.json(world, &["approval", "list"]);
-        if let Some(id) = listed["items"][0]["id"].as_str() {
-            return id.to_owned();
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("no approval is asked");
 }
 
 #[test]
@@ -104,7 +92,7 @@ fn goals_are_taken_by_one_process_and_driven_by_another_also_after_temporal_was_
         looked.stdout.contains("namespace \"default\""),
         "{looked:?}"
     );
-    let approval = approval(&api, &world);
+    let approval = api.approval(&world);
     api.run(
         &world,
         &["approval", "grant", &approval, "--as", "ola:operator"],

@@ -84,7 +84,12 @@ impl World {
 
     /// Starts a server of a role and waits until it listens.
     pub(crate) fn serve_as(&self, role: &str) -> Server {
-        let mut command = self.command(&["serve", "--port", "0", "--role", role]);
+        self.serve_with(&["--role", role])
+    }
+
+    /// Starts a server with further arguments and waits until it listens.
+    pub(crate) fn serve_with(&self, arguments: &[&str]) -> Server {
+        let mut command = self.command(&[&["serve", "--port", "0"], arguments].concat());
         let log = std::fs::File::create(self.path("server.log")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -159,6 +164,18 @@ impl Server {
     /// Runs a client command against the server and reads its JSON.
     pub(crate) fn json(&self, world: &World, arguments: &[&str]) -> Value {
         self.run(world, &[arguments, &["--json"]].concat()).json()
+    }
+
+    /// The first approval that is asked, once somebody has driven a goal so far.
+    pub(crate) fn approval(&self, world: &World) -> String {
+        for _ in 0..600 {
+            let listed = self.json(world, &["approval", "list"]);
+            if let Some(id) = listed["items"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("no approval is asked");
     }
 
     /// Tells it to stop and returns its exit code.
