@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use api::client::ClientError;
 use api::problem::Problem;
 use serde_json::{Value, json};
@@ -25,6 +26,32 @@ pub(crate) struct Usage(pub String);
 #[derive(Debug, thiserror::Error)]
 #[error("not as it should be")]
 pub(crate) struct Told;
+
+/// How a command ends that judged something and told what it found. What is wrong stays wrong where nobody heard it out.
+///
+/// # Errors
+/// It is not as it should be, or could not be told.
+pub(crate) fn judged(good: bool, told: Result<()>) -> Result<()> {
+    match (good, told) {
+        (true, told) => told,
+        (false, Ok(())) => Err(Told.into()),
+        (false, Err(error)) => Err(unheard(error)),
+    }
+}
+
+/// What kept a command from telling something that nobody may take for good.
+pub(crate) fn unheard(error: anyhow::Error) -> anyhow::Error {
+    if is_closed_pipe(&error) {
+        return Told.into();
+    }
+    error
+}
+
+/// Whether standard output was closed: whoever reads it has heard enough.
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
 
 /// Tells an error and returns the exit code that belongs to it.
 pub(crate) fn tell(error: &anyhow::Error, output: &Output) -> ExitCode {

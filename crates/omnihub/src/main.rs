@@ -34,13 +34,7 @@ fn main() -> ExitCode {
     };
     match commands::run(cli.command, &context) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has heard enough.
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if failure::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failure::tell(&error, &output),
     }
-}
-
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

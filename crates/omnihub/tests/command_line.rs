@@ -157,6 +157,42 @@ fn a_client_command_makes_no_data_directory() {
 }
 
 #[test]
+fn a_closed_output_hides_no_failure_and_is_none_itself() {
+    let world = World::new("[playbooks]\ndir = \"books\"\n");
+    world.write("books/broken.yaml", "name: broken\n");
+    world.write("broken.jsonl", "{}\n");
+    world.write(
+        "plan.json",
+        r#"{"steps": [{"id": "a", "tool": "none", "input": {}}]}"#,
+    );
+    for wrong in [
+        &["doctor"][..],
+        &["playbook", "check"],
+        &["audit", "verify", "broken.jsonl"],
+        &["demo"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let ran = world.run_unheard(&[wrong, json].concat());
+            assert_eq!(ran.code, 1, "{wrong:?}: {ran:?}");
+        }
+    }
+    std::fs::remove_file(world.path("books/broken.yaml")).unwrap();
+    for right in [
+        &["config", "show"][..],
+        &["playbook", "check"],
+        &["openapi"],
+    ] {
+        let ran = world.run_unheard(right);
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{right:?}: {ran:?}");
+    }
+    let server = world.serve();
+    let submit = ["goal", "submit", "a", "--plan", "plan.json", "--dry-run"];
+    assert_eq!(server.run(&world, &submit).code, 1);
+    let ran = world.run_unheard(&[&submit[..], &["--url", &server.url]].concat());
+    assert_eq!((ran.code, &*ran.stderr), (1, ""), "{ran:?}");
+}
+
+#[test]
 fn completions_are_made_for_every_shell() {
     let world = World::new("");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -70,6 +70,23 @@ fn a_key_that_changes_is_noticed() {
 }
 
 #[test]
+fn a_broken_promise_is_a_failure_also_where_nobody_reads_the_report() {
+    let key = [
+        "prove",
+        "crash",
+        "--goals",
+        "16",
+        "--kills",
+        "6",
+        "--sabotage",
+        "key",
+    ];
+    let ran = World::new("").run_unheard(&key);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(!ran.stderr.contains("error"), "{ran:?}");
+}
+
+#[test]
 fn an_undo_that_is_only_said_is_noticed() {
     let (ran, report) = crash("6", &["--sabotage", "undo"]);
     assert_eq!(ran.code, 1, "{report:#}");

@@ -77,6 +77,17 @@ impl World {
         self.text_of(self.command(arguments).env(name, value).output().unwrap())
     }
 
+    /// Runs the binary where nobody reads its output.
+    pub(crate) fn run_unheard(&self, arguments: &[&str]) -> Ran {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = self.command(arguments);
+        // What it would have said is kept where, is kept here.
+        command.env("TMPDIR", self.folder.path()).stdout(writer);
+        let child = command.stderr(Stdio::piped()).spawn().unwrap();
+        self.text_of(child.wait_with_output().unwrap())
+    }
+
     /// Starts a server on a free port and waits until it listens.
     pub(crate) fn serve(&self) -> Server {
         self.serve_as("all")

@@ -68,7 +68,7 @@ impl Demo {
         let folder = tempfile::Builder::new().prefix("omnihub-demo-").tempdir()?;
         // Whichever comes first; a play that is dropped ends its server.
         let stage = tokio::select! {
-            stage = perform(folder.path(), cluster.as_ref(), output) => stage?,
+            stage = perform(folder.path(), cluster.as_ref(), output) => stage.map_err(failure::unheard)?,
             () = &mut interrupted => bail!("interrupted"),
         };
         let Stage {

@@ -15,7 +15,7 @@ use store::{Location, RedisConfig, VerifyOptions};
 
 use crate::config::Loaded;
 use crate::context::Context;
-use crate::failure::Told;
+use crate::failure;
 use crate::output::{Output, Tone};
 use crate::wiring;
 
@@ -78,12 +78,8 @@ impl Doctor {
             findings.push(found("temporal", driver.map(|said| (State::Good, said))));
         }
         findings.extend(connections(&loaded).await);
-        tell(context.output, &findings)?;
-        if findings.iter().any(|finding| finding.state == State::Bad) {
-            Err(Told.into())
-        } else {
-            Ok(())
-        }
+        let good = findings.iter().all(|finding| finding.state != State::Bad);
+        failure::judged(good, tell(context.output, &findings))
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::failure::Told;
+use crate::failure;
 use crate::wiring::{self, BrokenPlaybooks};
 
 /// Look at playbooks, or check them without a server.
@@ -108,10 +108,7 @@ fn check(context: &Context, paths: Vec<PathBuf>) -> Result<()> {
             ))?)
         }
         Err(error) => match error.downcast::<BrokenPlaybooks>() {
-            Ok(broken) => {
-                tell(context, &broken)?;
-                Err(Told.into())
-            }
+            Ok(broken) => failure::judged(false, tell(context, &broken)),
             Err(error) => Err(error),
         },
     }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::context::Context;
-use crate::failure::Told;
+use crate::failure;
 use crate::prove::{self, Sabotage};
 
 /// Run a guarantee against this very binary and print the figures
@@ -90,12 +90,8 @@ impl Crash {
             _ = tokio::signal::ctrl_c() => bail!("interrupted; the seed was {seed}"),
             _ = terminated.recv() => bail!("terminated; the seed was {seed}"),
         };
-        report.print(context.output)?;
-        if report.kept {
-            Ok(())
-        } else {
-            Err(Told.into())
-        }
+        let told = report.print(context.output).map_err(anyhow::Error::from);
+        failure::judged(report.kept, told)
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::{Chain, Location, StoreConfig, Verified, VerifyOptions};
 
 use crate::context::Context;
-use crate::failure::{Told, Usage};
+use crate::failure::{self, Usage};
 use crate::output::{Output, Tone};
 use crate::wiring;
 
@@ -72,8 +72,7 @@ impl Verify {
             bail!("{place} holds no such evidence");
         }
         let good = found.iter().all(|found| found.result.is_ok());
-        tell(context.output, &found)?;
-        if good { Ok(()) } else { Err(Told.into()) }
+        failure::judged(good, tell(context.output, &found))
     }
 
     fn key(&self) -> Result<Option<VerifierKey>> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use api::client::{Client, SubmitOptions, Submitted};
 use api::goals::{GoalSubmission, GoalView, Mode};
+use api::plans::PlanCheck;
 use api::strict::{self, Refused};
 use clap::Args;
 use domain::goal::GoalStatus;
@@ -14,7 +15,8 @@ use serde_json::{Map, Value};
 
 use super::{show, watch};
 use crate::context::Context;
-use crate::failure::{Told, Usage};
+use crate::failure::{self, Usage};
+use crate::output::Output;
 
 /// Seconds that one request waits for the goal's end (CONTRACT §2: up to 60).
 const WAIT_SECONDS: u32 = 30;
@@ -111,44 +113,43 @@ impl Submit {
 
 /// Says what a goal would do.
 async fn check(context: &Context, client: &Client, body: &GoalSubmission) -> Result<()> {
-    let (check, output) = (client.check(body).await?, context.output);
+    let check = client.check(body).await?;
+    failure::judged(check.valid, tell(context.output, &check))
+}
+
+fn tell(output: Output, check: &PlanCheck) -> Result<()> {
     if output.is_json() {
-        output.json(&check)?;
-    } else {
-        let source = check
-            .playbook
-            .clone()
-            .unwrap_or_else(|| "a plan of your own".to_owned());
-        let verdict = if check.valid {
-            format!("could start, by {source}")
-        } else {
-            "could not start".to_owned()
-        };
-        output.line(verdict)?;
-        let rows = check.steps.iter().map(|step| {
-            let lane = step.lane.map_or("unknown", show::lane);
-            let asks = if step.asks { "asks a person" } else { "" };
-            [
-                step.id.clone(),
-                step.tool.clone(),
-                lane.to_owned(),
-                asks.to_owned(),
-            ]
-        });
-        output.table(
-            ["step", "tool", "lane", "approval"],
-            rows.collect(),
-            "no steps",
-        )?;
-        for wrong in &check.errors {
-            output.line(format!("{}: {}", wrong.pointer, wrong.reason))?;
-        }
+        return Ok(output.json(check)?);
     }
-    if check.valid {
-        Ok(())
+    let source = check
+        .playbook
+        .clone()
+        .unwrap_or_else(|| "a plan of your own".to_owned());
+    let verdict = if check.valid {
+        format!("could start, by {source}")
     } else {
-        Err(Told.into())
+        "could not start".to_owned()
+    };
+    output.line(verdict)?;
+    let rows = check.steps.iter().map(|step| {
+        let lane = step.lane.map_or("unknown", show::lane);
+        let asks = if step.asks { "asks a person" } else { "" };
+        [
+            step.id.clone(),
+            step.tool.clone(),
+            lane.to_owned(),
+            asks.to_owned(),
+        ]
+    });
+    output.table(
+        ["step", "tool", "lane", "approval"],
+        rows.collect(),
+        "no steps",
+    )?;
+    for wrong in &check.errors {
+        output.line(format!("{}: {}", wrong.pointer, wrong.reason))?;
     }
+    Ok(())
 }
 
 /// Waits until a goal ends or waits for a person.
@@ -168,11 +169,11 @@ async fn settled(client: &Client, id: &str) -> Result<GoalView> {
 
 /// Shows how a goal ended; a goal that did not do what was wanted is a failure of the command.
 fn end(context: &Context, goal: &GoalView) -> Result<()> {
-    show::print(context, goal)?;
-    match goal.status {
-        GoalStatus::Failed | GoalStatus::Cancelled | GoalStatus::Stuck => Err(Told.into()),
-        _ => Ok(()),
-    }
+    let good = !matches!(
+        goal.status,
+        GoalStatus::Failed | GoalStatus::Cancelled | GoalStatus::Stuck
+    );
+    failure::judged(good, show::print(context, goal))
 }
 
 fn read_plan(path: &PathBuf) -> Result<Value> {

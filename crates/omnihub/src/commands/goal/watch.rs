@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use api::client::{Client, ClientError, Follow};
 use api::events::EventView;
+use api::goals::GoalView;
+use domain::goal::GoalStatus;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::show;
 use crate::context::Context;
-use crate::failure::Told;
+use crate::failure;
 use crate::narrate::Narrator;
+use crate::output::safe;
 
 /// A token that was refused sooner than this was never good; one refused later has run out.
 const TOKEN_LIVED: Duration = Duration::from_secs(60);
@@ -42,18 +45,21 @@ pub(super) async fn run(context: &Context, id: &str, after: u64) -> Result<()> {
         spinner.finish_and_clear();
     }
     let goal = follower.client.goal(id, None).await?;
-    if !output.is_json() {
-        if let Some(reply) = &goal.reply {
-            output.line(format!("\n{}", crate::output::safe(reply)))?;
-        }
-        if follower.last == after {
-            show::print(context, &goal)?;
-        }
+    let told = match output.is_json() {
+        true => Ok(()),
+        false => tell(context, &goal, follower.last == after),
+    };
+    failure::judged(goal.status == GoalStatus::Completed, told)
+}
+
+/// Says what is left to say of a goal; of one without news, all of it.
+fn tell(context: &Context, goal: &GoalView, whole: bool) -> Result<()> {
+    if let Some(reply) = &goal.reply {
+        context.output.line(format!("\n{}", safe(reply)))?;
     }
-    if goal.status == domain::goal::GoalStatus::Completed {
-        Ok(())
-    } else {
-        Err(Told.into())
+    match whole {
+        true => show::print(context, goal),
+        false => Ok(()),
     }
 }
 
