@@ -36,17 +36,11 @@ pub(crate) struct Global {
     /// Folder of all state of an embedded instance [env: OMNIHUB_DATA_DIR] [default: ./omnihub-data]
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Settings file [default: ./omnihub.toml where there is one]
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "OMNIHUB_CONFIG",
-        hide_env_values = true
-    )]
+    /// Settings file [env: OMNIHUB_CONFIG] [default: ./omnihub.toml where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The server to talk to [default: the address of the settings, http://127.0.0.1:8000]
-    #[arg(long, global = true, env = "OMNIHUB_URL", hide_env_values = true)]
+    /// The server to talk to [env: OMNIHUB_URL] [default: the address of the settings, http://127.0.0.1:8000]
+    #[arg(long, global = true)]
     pub url: Option<String>,
     /// The token to act by [env: OMNIHUB_TOKEN] [default: a short one minted from the data directory's development issuer]
     #[arg(long, global = true)]

@@ -4,7 +4,7 @@
 //! problem names its place. Law: nobody else reads the environment or a settings file.
 
 pub(crate) mod catalogue;
-mod environment;
+pub(crate) mod environment;
 pub(crate) mod example;
 mod file;
 mod layers;
@@ -37,7 +37,7 @@ pub(crate) struct Sources {
     pub file: Option<PathBuf>,
     /// The folder that relative paths of flags and variables start at.
     pub working_dir: PathBuf,
-    /// The environment.
+    /// The environment; what is empty in it counts as not set.
     pub environment: BTreeMap<String, String>,
     /// Flags: the flag, the setting's place and its value.
     pub flags: Vec<(&'static str, &'static str, String)>,
@@ -93,8 +93,9 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Problems> {
     if let Some(file) = &file {
         problems.extend(file::read(file, &mut layers));
     }
+    let environment = environment::set(&sources.environment);
     problems.extend(environment::read(
-        &sources.environment,
+        &environment,
         &sources.working_dir,
         &mut layers,
     ));
@@ -106,7 +107,7 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Problems> {
     }
     let settings =
         typed(&layers, &sources.working_dir).map_err(|problem| Problems(vec![problem]))?;
-    let not_used = environment::not_used(&sources.environment);
+    let not_used = environment::not_used(&environment);
     Ok(Loaded {
         settings,
         file,

@@ -1,10 +1,13 @@
 //! What every command starts from: the global options, the settings they lead to, and a client made of both.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 use api::client::Client;
 use url::{Host, Url};
 
 use crate::cli::Global;
+use crate::config::environment::variable;
 use crate::config::{self, Loaded, Sources};
 use crate::failure::Usage;
 use crate::identity::{self, Persona};
@@ -42,8 +45,9 @@ impl Context {
                 .context("--data-dir is not text in UTF-8")?;
             flags.push(("--data-dir", "data_dir", data_dir.to_owned()));
         }
-        let sources = Sources::of_process(self.global.config.clone(), flags)
-            .context("the working folder is gone")?;
+        let file = self.global.config.clone();
+        let file = file.or_else(|| variable("OMNIHUB_CONFIG").map(PathBuf::from));
+        let sources = Sources::of_process(file, flags).context("the working folder is gone")?;
         Ok(config::load(&sources)?)
     }
 
@@ -63,8 +67,8 @@ impl Context {
     }
 
     fn address(&self) -> Result<String> {
-        if let Some(url) = &self.global.url {
-            return Ok(url.clone());
+        if let Some(url) = self.url_given() {
+            return Ok(url);
         }
         let api = self.settings()?.settings.api;
         // A listener on every address is reached on this machine by loopback.
@@ -81,33 +85,35 @@ impl Context {
         Ok(format!("http://{host}:{}", api.port))
     }
 
+    fn url_given(&self) -> Option<String> {
+        let flag = self.global.url.clone();
+        flag.or_else(|| variable("OMNIHUB_URL"))
+    }
+
     fn token_given(&self) -> Result<Option<String>> {
         if self.global.persona.is_some() {
             return Ok(None);
         }
-        let given = self
-            .global
-            .token
-            .clone()
-            .or_else(|| std::env::var("OMNIHUB_TOKEN").ok());
+        let given = self.global.token.clone();
+        let given = given.or_else(|| variable("OMNIHUB_TOKEN"));
         if let Some(token) = given.filter(|token| !token.trim().is_empty()) {
             return Ok(Some(token.trim().to_owned()));
         }
-        let Some(path) = std::env::var_os("OMNIHUB_TOKEN_FILE") else {
+        let Some(path) = variable("OMNIHUB_TOKEN_FILE") else {
             return Ok(None);
         };
-        let token = std::fs::read_to_string(&path)
-            .with_context(|| format!("OMNIHUB_TOKEN_FILE {}", path.display()))?;
+        let token =
+            std::fs::read_to_string(&path).with_context(|| format!("OMNIHUB_TOKEN_FILE {path}"))?;
         Ok(Some(token.trim().to_owned()))
     }
 
     /// Refuses to mint for a server on another machine: whoever answers there could act by the token here.
     fn check_mints(&self) -> Result<()> {
-        let Some(given) = &self.global.url else {
+        let Some(given) = self.url_given() else {
             return Ok(());
         };
         // What is no address is refused by the client.
-        let Ok(url) = Url::parse(given) else {
+        let Ok(url) = Url::parse(&given) else {
             return Ok(());
         };
         if is_loopback(&url) {

@@ -10,6 +10,8 @@ use domain::principal::{Principal, Role};
 use jiff::Timestamp;
 use orchestrator::auth::DevelopmentIssuer;
 
+use crate::config::environment::variable;
+
 /// The tenant of the local user.
 const TENANT: &str = "default";
 
@@ -67,8 +69,8 @@ impl Persona {
     pub(crate) fn local_user() -> std::result::Result<Self, String> {
         let name = ["USER", "LOGNAME", "USERNAME"]
             .into_iter()
-            .find_map(|name| std::env::var(name).ok());
-        let name = name.filter(|name| !name.is_empty() && !name.contains([':', '@']));
+            .find_map(variable);
+        let name = name.filter(|name| !name.contains([':', '@']));
         name.as_deref().unwrap_or("local").parse()
     }
 }

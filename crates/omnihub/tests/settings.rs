@@ -114,6 +114,28 @@ fn variables_that_cannot_be_honoured_are_told_at_the_start() {
 }
 
 #[test]
+fn empty_variables_of_the_command_line_count_as_not_set() {
+    let world = World::new("[api]\nport = 1\n");
+    let names = [
+        "OMNIHUB_URL",
+        "OMNIHUB_TOKEN",
+        "OMNIHUB_TOKEN_FILE",
+        "OMNIHUB_CONFIG",
+        "OMNIHUB_DATA_DIR",
+        "REDIS_URL",
+        "OMNIHUB_TEMPORAL__API_KEY",
+    ];
+    let mut list = world.command(&["goal", "list"]);
+    let listed = list.envs(names.map(|name| (name, ""))).output().unwrap();
+    let said = String::from_utf8(listed.stderr).unwrap();
+    assert_eq!(listed.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("no server answers at http://127.0.0.1:1"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_minted_token_names_its_subject_and_comes_alone() {
     let world = World::new("");
     assert_eq!(world.serve().stop(), 0);

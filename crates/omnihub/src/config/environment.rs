@@ -1,7 +1,8 @@
 //! Reads settings from the environment: `OMNIHUB_` and the path with `__` between its parts, and the kept names.
 //!
 //! A secret is also taken from the file named by `<variable>_FILE`. A variable that looks like a setting and is none is a
-//! problem: a limit that is silently not in force is worse than a start that fails.
+//! problem: a limit that is silently not in force is worse than a start that fails. An empty variable counts as not set,
+//! as container files leave them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,7 +41,20 @@ const NOT_USED: [&str; 7] = [
 ];
 /// Families of such names.
 const NOT_USED_FAMILIES: [&str; 2] = ["LLM_", "RATE_LIMIT_"];
-/// The variables that are set and mean nothing here.
+
+/// A variable of this process's environment; `None`: it is not set, empty, or not text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The variables that are set.
+pub(super) fn set(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let set = environment.iter().filter(|(_, value)| !value.is_empty());
+    set.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Those of them that mean nothing here.
 pub(super) fn not_used(environment: &BTreeMap<String, String>) -> Vec<String> {
     let is_not_used = |name: &str| {
         let name = name.strip_suffix("_FILE").unwrap_or(name);
@@ -49,10 +63,8 @@ pub(super) fn not_used(environment: &BTreeMap<String, String>) -> Vec<String> {
                 .iter()
                 .any(|family| name.starts_with(family))
     };
-    let set = environment.iter().filter(|(_, value)| !value.is_empty());
-    set.filter(|(name, _)| is_not_used(name))
-        .map(|(name, _)| name.clone())
-        .collect()
+    let names = environment.keys().filter(|name| is_not_used(name));
+    names.cloned().collect()
 }
 
 /// Lays the environment's values over the layers; returns what is wrong with them.
@@ -171,6 +183,9 @@ fn take(
     } else if let Some(path) = environment.get(&file_variable).filter(|_| setting.secret) {
         let origin = Origin::Environment(file_variable);
         match std::fs::read_to_string(folder.join(path)) {
+            Ok(text) if text.trim_end().is_empty() => {
+                return problems.push(Problem::new(&origin, format!("{path} holds nothing")));
+            }
             Ok(text) => (origin, text.trim_end().to_owned()),
             Err(error) => {
                 return problems.push(Problem::new(

@@ -13,6 +13,7 @@ const HEAD: &str = "\
 #
 # A flag beats the environment, the environment beats this file, this file beats the default.
 # The environment sets any value by OMNIHUB_ and its path in capitals with __ between the parts: OMNIHUB_API__PORT=9000.
+# A variable that is empty counts as not set.
 # Relative paths start at the folder of this file. A secret NAME is also taken from the file that NAME_file names.
 # Lines behind `#` without a space are settings that have no default: take the sign away to use them.
 ";

@@ -151,6 +151,47 @@ fn kept_names_that_mean_nothing_yet_are_named_and_empty_ones_are_not() {
 }
 
 #[test]
+fn an_empty_variable_counts_as_not_set_whatever_it_is_called() {
+    let own = catalogue::settings().map(|setting| setting.variable());
+    let kept = catalogue::settings().flat_map(|setting| setting.aliases);
+    let mut names: Vec<_> = own.chain(kept.map(|name| (*name).to_owned())).collect();
+    names.extend(
+        names
+            .iter()
+            .map(|name| format!("{name}_FILE"))
+            .collect::<Vec<_>>(),
+    );
+    names.extend(["OMNIHUB_API__PROT", "LLM_BASE_URL"].map(str::to_owned));
+    let empty: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    for file in [
+        NOTHING,
+        "[api]\nport = 1111\n[redis]\nurl = \"redis://a\"\n",
+    ] {
+        let all = |environment: &[(&str, &str)]| {
+            let (loaded, folder) = load_in_folder(file, environment, &[]);
+            let loaded = loaded.unwrap();
+            let shown = show::values(&loaded).into_iter();
+            let shown: Vec<_> = shown
+                .map(|shown| format!("{} {} {}", shown.key, shown.value, shown.origin))
+                .map(|line| line.replace(&folder, "DIR"))
+                .collect();
+            (shown, loaded.not_used)
+        };
+        assert_eq!(all(&empty), all(&[]), "{file}");
+    }
+}
+
+#[test]
+fn a_secret_file_that_holds_nothing_is_a_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "\n").unwrap();
+    let variable = [("REDIS_URL_FILE", secret.to_str().unwrap())];
+    let said = problems(NOTHING, &variable).replace(secret.to_str().unwrap(), "FILE");
+    assert_snapshot!(said, @"env REDIS_URL_FILE: FILE holds nothing");
+}
+
+#[test]
 fn the_example_names_what_is_taken_before_what_is_not_yet() {
     let example = example::text();
     let (file, url) = (
