@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod failure;
 mod identity;
+mod lifeline;
 mod narrate;
 mod output;
 mod prove;

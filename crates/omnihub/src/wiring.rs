@@ -37,6 +37,7 @@ pub(crate) use self::parts::{
 };
 
 pub(crate) use self::role::Role;
+pub(crate) use self::store::PATIENCE;
 
 /// Threads for calls that block, beside the store's own: names are resolved on them.
 const BLOCKING_THREADS_MAX: usize = 32;

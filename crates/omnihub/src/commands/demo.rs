@@ -85,7 +85,10 @@ impl Demo {
             // Both arms are cancel safe: a signal or an end that was not taken is not lost.
             tokio::select! {
                 () = &mut interrupted => {}
-                ended = server.ended() => bail!("the server ended with {}", ended?),
+                ended = server.ended() => {
+                    server.kill().await?;
+                    bail!(ended?);
+                }
             }
         }
         server.stop().await?;

@@ -1,12 +1,14 @@
 //! `omnihub serve`: run the server in the foreground until a signal.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::Args;
 
 use crate::context::Context;
 use crate::prove::Sabotage;
 use crate::wiring::Role;
-use crate::{telemetry, wiring};
+use crate::{failure, lifeline, telemetry, wiring};
 
 /// Run the server.
 #[derive(Debug, Args)]
@@ -20,6 +22,9 @@ pub(crate) struct Serve {
     /// Port to listen on; 0 takes a free one and prints it
     #[arg(long)]
     port: Option<u16>,
+    /// End with standard input, and remove that folder; for the demo and proofs only
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    throw_away: Option<PathBuf>,
     /// Break a guarantee on purpose; for proofs only
     #[arg(long, value_enum, hide = true)]
     sabotage: Option<Sabotage>,
@@ -28,6 +33,7 @@ pub(crate) struct Serve {
 impl Serve {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let lifeline = self.throw_away.map(lifeline::watch).transpose()?;
         let mut flags = Vec::new();
         flags.extend(self.host.map(|host| ("--host", "api.host", host)));
         flags.extend(
@@ -40,6 +46,10 @@ impl Serve {
         if let Some(sabotage) = self.sabotage {
             sabotage.check(&loaded.settings.data_dir)?;
         }
-        wiring::serve(&loaded, self.role, context.output, self.sabotage)
+        let served = wiring::serve(&loaded, self.role, context.output, self.sabotage);
+        if let Some(lifeline) = lifeline {
+            lifeline.end(served.as_ref().is_err_and(failure::is_closed_pipe));
+        }
+        served
     }
 }

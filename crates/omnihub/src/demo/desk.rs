@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use rusqlite::{Connection, OpenFlags};
 
 use super::services::Services;
+use crate::lifeline;
 
 const SQL: &str = include_str!("../../../../demo/travel.sql");
 const SETTINGS: &str = include_str!("../../../../demo/omnihub.toml");
@@ -51,6 +52,7 @@ impl Desk {
         let desk = Self {
             folder: folder.to_owned(),
         };
+        lifeline::mark(folder)?;
         let database = Connection::open(desk.database_path()).context("the desk's database")?;
         database.execute_batch(SQL).context("the desk's database")?;
         fs::create_dir(folder.join("playbooks"))?;

@@ -1,19 +1,21 @@
 //! A server as a child process of this very binary.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use futures_util::future::select_all;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::desk::Desk;
 use super::services::Services;
+use crate::{lifeline, wiring};
 
-/// Longest wait for the line that says where it listens.
-const START_MAX: Duration = Duration::from_secs(20);
+/// Longest wait for the line that says where it listens: longer than it waits for its database, so that it can say so.
+const START_MAX: Duration = wiring::PATIENCE.saturating_add(Duration::from_secs(15));
 /// Longest wait for its end after SIGTERM: the drain's time and some.
 const STOP_MAX: Duration = Duration::from_secs(20);
 /// What begins the line that says where it listens.
@@ -41,8 +43,17 @@ pub(crate) struct Server {
     pub address: String,
     /// How long it took from the first one's start to the last one's line.
     pub ready_after: Duration,
-    children: Vec<Child>,
+    processes: Vec<Process>,
     cluster: Option<Cluster>,
+}
+
+/// A process; it is killed when this is dropped.
+#[derive(Debug)]
+struct Process {
+    name: &'static str,
+    child: Child,
+    /// Dropped after the child, which is killed before it could see its input end.
+    _lifeline: Option<ChildStdin>,
 }
 
 impl Server {
@@ -60,18 +71,18 @@ impl Server {
             None => ("server", "all", desk.data_dir()),
             Some(_) => ("server", "api", desk.data_dir()),
         };
-        let (child, address) = start((desk, services), cluster, first).await?;
-        let mut children = vec![child];
-        for name in WORKERS.iter().filter(|_| cluster.is_some()) {
+        let (process, address) = start((desk, services), cluster, first).await?;
+        let mut processes = vec![process];
+        for name in WORKERS.into_iter().filter(|_| cluster.is_some()) {
             let dir = desk.file(name);
             share(&desk.data_dir(), &dir).context("a worker's data directory")?;
-            let (child, _) = start((desk, services), cluster, (name, "worker", dir)).await?;
-            children.push(child);
+            let (process, _) = start((desk, services), cluster, (name, "worker", dir)).await?;
+            processes.push(process);
         }
         Ok(Self {
             address,
             ready_after: begun.elapsed(),
-            children,
+            processes,
             cluster: cluster.cloned(),
         })
     }
@@ -90,7 +101,7 @@ impl Server {
 
     /// How many processes it is.
     pub(crate) fn processes(&self) -> usize {
-        self.children.len()
+        self.processes.len()
     }
 
     /// Ends it as an operator would, and waits until it has.
@@ -98,29 +109,48 @@ impl Server {
     /// # Errors
     /// It does not end in time, or not well.
     pub(crate) async fn stop(self) -> Result<()> {
-        for mut child in self.children {
+        for mut process in self.processes {
+            let (name, child) = (process.name, &mut process.child);
             let pid = child.id().and_then(|id| i32::try_from(id).ok());
             let pid = pid.and_then(Pid::from_raw);
-            let pid = pid.context("the server has ended by itself")?;
-            kill_process(pid, Signal::TERM).context("the server could not be told to stop")?;
+            let pid = pid.with_context(|| format!("{name} has ended by itself"))?;
+            kill_process(pid, Signal::TERM)
+                .with_context(|| format!("{name} could not be told to stop"))?;
             let status = tokio::time::timeout(STOP_MAX, child.wait()).await;
-            let status: ExitStatus = status.context("the server did not stop in time")??;
+            let status = status.with_context(|| format!("{name} did not stop in time"))??;
             if !status.success() {
-                bail!("the server ended with {status}");
+                bail!("{name} ended with {status}");
             }
         }
         Ok(())
     }
 
-    /// Waits until the one that answers ends by itself.
+    /// Kills what is left of it, and waits until nobody writes to the desk's folder any more.
     ///
     /// # Errors
-    /// Its state cannot be read.
-    pub(crate) async fn ended(&mut self) -> Result<ExitStatus> {
-        match self.children.first_mut() {
-            Some(child) => Ok(child.wait().await?),
-            None => bail!("there is no server"),
+    /// A process cannot be killed.
+    pub(crate) async fn kill(self) -> Result<()> {
+        for mut process in self.processes {
+            process.child.kill().await?;
         }
+        Ok(())
+    }
+
+    /// Waits until one of the processes ends by itself; says which, and how.
+    ///
+    /// # Errors
+    /// The state of one cannot be read.
+    ///
+    /// # Cancel safety
+    /// It may be dropped and called again.
+    pub(crate) async fn ended(&mut self) -> Result<String> {
+        let ends = self.processes.iter_mut().map(|process| {
+            Box::pin(async {
+                let status = process.child.wait().await?;
+                Ok(format!("{} ended with {status}", process.name))
+            })
+        });
+        select_all(ends).await.0
     }
 }
 
@@ -139,8 +169,8 @@ fn share(first: &Path, other: &Path) -> std::io::Result<()> {
 async fn start(
     (desk, services): (&Desk, &Services),
     cluster: Option<&Cluster>,
-    (name, role, data_dir): (&str, &str, PathBuf),
-) -> Result<(Child, String)> {
+    (name, role, data_dir): (&'static str, &str, PathBuf),
+) -> Result<(Process, String)> {
     let log = desk.file(&format!("{name}.log"));
     let mut command = command()?;
     command
@@ -159,6 +189,7 @@ async fn start(
             .env("TEMPORAL_HOST", &cluster.temporal)
             .env("TEMPORAL_TASK_QUEUE", queue);
     }
+    lifeline::tie(&mut command, desk.folder());
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(std::fs::File::create(&log)?)
@@ -167,7 +198,13 @@ async fn start(
         .kill_on_drop(true)
         .spawn()
         .context("the server could not be started")?;
-    let stdout = child.stdout.take().context("the server has no output")?;
+    let stdout = child.stdout.take();
+    let process = Process {
+        name,
+        _lifeline: child.stdin.take(),
+        child,
+    };
+    let stdout = stdout.context("the server has no output")?;
     let mut lines = BufReader::new(stdout).lines();
     let line = tokio::time::timeout(START_MAX, async {
         while let Some(line) = lines.next_line().await? {
@@ -180,7 +217,7 @@ async fn start(
     let address = line
         .await
         .with_context(|| format!("the server says nothing:\n{}", last_lines(&log)))??;
-    Ok((child, address))
+    Ok((process, address))
 }
 
 /// This very binary, without settings from the environment that are not meant for it.

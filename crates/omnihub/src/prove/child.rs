@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child as Process, ChildStdout};
+use tokio::process::{Child as Process, ChildStdin, ChildStdout};
 
 use super::ground::Ground;
 use super::sabotage::Sabotage;
 use crate::demo::server::command;
+use crate::lifeline;
 
 /// Longest wait for the line that says where it listens: recovery of a hundred thousand goals, and some.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -27,6 +28,8 @@ const LOG_LINES: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Child {
     process: Process,
+    /// Dropped after the process, which is killed before it could see its input end.
+    _lifeline: Option<ChildStdin>,
     /// Held open: a server that speaks to a closed pipe is another test.
     lines: Lines<BufReader<ChildStdout>>,
     log: PathBuf,
@@ -54,16 +57,18 @@ impl Child {
                 .iter()
                 .flat_map(|sabotage| ["--sabotage", sabotage.as_str()]),
         );
+        lifeline::tie(&mut command, ground.folder());
         let process = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(appended(&log)?)
             .kill_on_drop(true)
             .spawn();
         let mut process = process.context("the server could not be started")?;
         let stdout = process.stdout.take().context("the server has no output")?;
+        let lifeline = process.stdin.take();
         Ok(Self {
             process,
+            _lifeline: lifeline,
             lines: BufReader::new(stdout).lines(),
             log,
             is_ready: false,

@@ -10,6 +10,7 @@ use super::plot::Places;
 use super::sabotage;
 use super::shop::{self, Shop};
 use crate::identity::{self, Persona};
+use crate::lifeline;
 
 /// How long tokens are good: longer than any run.
 const TOKEN_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -32,6 +33,7 @@ impl Ground {
             .prefix("omnihub-prove-")
             .tempdir()
             .context("no folder for the proof")?;
+        lifeline::mark(folder.path()).context("no folder for the proof")?;
         let shop = Shop::lay_out(folder.path())?;
         let ground = Self { folder, shop };
         std::fs::write(ground.settings(), settings(places, facts))
@@ -40,6 +42,11 @@ impl Ground {
         std::fs::write(ground.data_dir().join(sabotage::MARKER), "")
             .context("the proof's data directory")?;
         Ok(ground)
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The settings file.

@@ -12,7 +12,7 @@ use crate::config::Loaded;
 use crate::prove::Sabotage;
 
 /// How long a server that cannot be reached is waited for: what a Postgres that was killed takes to recover, and some.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
