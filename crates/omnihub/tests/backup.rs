@@ -82,16 +82,7 @@ fn lose_and_restore(world: &World, settings: &str, epoch: u64) {
         let client = Client::new(&server.url, Some(token.trim())).unwrap();
         client.set_emergency_control(&lift).await.unwrap();
     });
-    let shown = ["approval", "list", "--status", "pending"];
-    let asked = || {
-        server.json(world, &shown)["items"]
-            .as_array()
-            .unwrap()
-            .len()
-    };
-    while asked() == 0 {
-        std::thread::yield_now();
-    }
+    server.approval(world);
     let again = world.run(&["restore", "copy"]);
     assert_eq!(again.code, 1);
     let refused = match settings {

@@ -64,6 +64,14 @@ fn goals_are_taken_by_one_process_and_driven_by_another_also_after_temporal_was_
             json!({ "status": "degraded", "component": "temporal" }),
         ),
     );
+    let port = api.url.rsplit(':').next().unwrap();
+    let looked = world.run_with(("API_PORT", port), &["doctor"]);
+    let says = "! address    a server answers at 127.0.0.1:";
+    assert!(looked.stdout.contains(says), "{looked:?}");
+    assert!(
+        looked.stdout.contains("degraded, without temporal goals"),
+        "{looked:?}"
+    );
     let submit = [
         "goal",
         "submit",
@@ -87,7 +95,8 @@ fn goals_are_taken_by_one_process_and_driven_by_another_also_after_temporal_was_
 
     until_ready(&api.url, (200, json!({ "status": "ok" })));
     until_ready(&worker.url, (200, json!({ "status": "ok" })));
-    let looked = world.run(&["doctor"]);
+    let looked = world.run_with(("API_PORT", port), &["doctor"]);
+    assert!(looked.stdout.contains(": ready"), "{looked:?}");
     assert!(
         looked.stdout.contains("namespace \"default\""),
         "{looked:?}"

@@ -129,10 +129,18 @@ async fn address(loaded: &Loaded) -> Result<(State, String)> {
             }
             Ok(health) => {
                 let component = health.component.unwrap_or_default();
-                Ok((
-                    State::Bad,
-                    format!("a server answers at {address} and is not ready: {component}"),
-                ))
+                Ok(match health.status.as_str() {
+                    "degraded" => (
+                        State::Care,
+                        format!(
+                            "a server answers at {address}: degraded, without {component} goals are accepted and wait"
+                        ),
+                    ),
+                    _ => (
+                        State::Bad,
+                        format!("a server answers at {address} and is not ready: {component}"),
+                    ),
+                })
             }
             Err(_) => Ok((State::Bad, format!("cannot listen on {address}: {error}"))),
         },
