@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+mod footing;
 pub(crate) mod goal;
 pub(crate) mod migrate;
 pub(crate) mod openapi;

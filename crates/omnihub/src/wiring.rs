@@ -30,7 +30,7 @@ use crate::output::Output;
 use crate::prove::Sabotage;
 
 use self::driving::Driving;
-pub(crate) use self::driving::look as look_at_driver;
+pub(crate) use self::driving::{check_temporal, look as look_at_driver};
 pub(crate) use self::parts::{
     BrokenPlaybooks, check_playbooks, open_agent, open_agent_with, playbook_files, read_playbooks,
     redis, store_location, told_playbook,

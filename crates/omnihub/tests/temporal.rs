@@ -1,7 +1,11 @@
 //! The binary past one machine: an api and workers as processes of their own, Temporal between them.
 
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::demo::{Kept, processes_of};
 use super::world::World;
 
 const PLAN: &str = r#"{"steps": [
@@ -112,6 +116,42 @@ fn goals_are_taken_by_one_process_and_driven_by_another_also_after_temporal_was_
     assert_eq!(worker.stop(), 0);
     assert_eq!(api.stop(), 0);
     world.run(&["audit", "verify"]).good();
+}
+
+#[test]
+fn a_kept_demo_of_several_processes_ends_when_one_of_them_does() {
+    let (Some(postgres), Some(temporal)) = (
+        servers::or_skip(servers::Postgres::shared()),
+        servers::or_skip(servers::Temporal::shared()),
+    ) else {
+        return;
+    };
+    let world = World::new("");
+    let mut command = world.command(&["demo", "--keep", "--engine", "temporal"]);
+    command.env("DATABASE_URL", postgres.database().unwrap());
+    command.env("TEMPORAL_HOST", temporal.address());
+    let demo = Kept::start(command);
+    let folder = Path::new(&demo.data_dir).parent().unwrap().to_owned();
+    let processes = processes_of(&folder);
+    assert_eq!(processes.len(), 3, "{processes:?}");
+    let database = postgres.url("postgres", "");
+    let database = database.split('?').next().unwrap();
+    for (_, line) in &processes {
+        assert!(
+            !line.contains(database),
+            "the URL is for everybody to see: {line}"
+        );
+    }
+
+    let is_worker = |(_, line): &&(i32, String)| line.contains("/worker-2");
+    let (worker, _) = processes.iter().find(is_worker).unwrap();
+    kill_process(Pid::from_raw(*worker).unwrap(), Signal::KILL).unwrap();
+
+    let ended = demo.child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("worker-2 ended with signal: 9"), "{said}");
+    assert!(!folder.exists(), "the folder is left behind");
 }
 
 #[test]

@@ -9,13 +9,14 @@ use api::client::Client;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::footing::{Footing, FootingArgs};
 use crate::context::Context;
 use crate::demo::desk::Desk;
 use crate::demo::server::{self, Cluster, Server};
 use crate::demo::services::{Services, WITHDRAWN};
 use crate::demo::story::{self, Cast, Told};
 use crate::demo::verdict::{self, ANA, BEN, FLIGHT};
-use crate::failure;
+use crate::failure::{self, Usage};
 use crate::identity::{self, Persona};
 use crate::output::{Output, Tone};
 
@@ -35,12 +36,8 @@ pub(crate) struct Demo {
     /// Leave the server running and print its address, tokens and three commands to try
     #[arg(long)]
     keep: bool,
-    /// An empty database of Postgres for the facts, for an api and two workers
-    #[arg(long, value_name = "URL", requires = "temporal")]
-    database: Option<String>,
-    /// The Temporal cluster, `host:port`, that has the workers drive
-    #[arg(long, value_name = "HOST", requires = "database")]
-    temporal: Option<String>,
+    #[command(flatten)]
+    footing: FootingArgs,
 }
 
 /// A desk whose goals have been played, and what still runs.
@@ -63,8 +60,7 @@ impl Demo {
 
     async fn play(self, output: Output) -> Result<()> {
         let mut interrupted = pin!(interrupted()?);
-        let cluster = self.database.zip(self.temporal);
-        let cluster = cluster.map(|(database, temporal)| Cluster { database, temporal });
+        let cluster = cluster(self.footing.read()?)?;
         let folder = tempfile::Builder::new().prefix("omnihub-demo-").tempdir()?;
         // Whichever comes first; a play that is dropped ends its server.
         let stage = tokio::select! {
@@ -94,6 +90,19 @@ impl Demo {
         server.stop().await?;
         services.stop().await;
         Ok(())
+    }
+}
+
+/// What the demo stands on past one machine; `None`: on one file of SQLite.
+fn cluster(footing: Footing) -> Result<Option<Cluster>, Usage> {
+    match (footing.database, footing.temporal) {
+        (Some(_), None) => Err(Usage(
+            "the demo has its facts in Postgres only where Temporal drives: --engine temporal"
+                .to_owned(),
+        )),
+        (database, temporal) => Ok(database
+            .zip(temporal)
+            .map(|(database, temporal)| Cluster { database, temporal })),
     }
 }
 

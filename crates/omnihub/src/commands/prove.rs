@@ -4,8 +4,9 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::footing::{Footing, FootingArgs};
 use crate::context::Context;
-use crate::failure;
+use crate::failure::{self, Usage};
 use crate::prove::{self, Sabotage};
 
 /// Run a guarantee against this very binary and print the figures
@@ -33,17 +34,8 @@ pub(crate) struct Crash {
     /// Break a guarantee on purpose, to see the proof notice
     #[arg(long, value_enum)]
     sabotage: Option<Sabotage>,
-    /// An empty database of Postgres for the store, instead of SQLite
-    #[arg(long, value_name = "URL", conflicts_with = "sabotage")]
-    database: Option<String>,
-    /// The Temporal cluster, `host:port`, that drives goals by an api and two workers, which are killed in turn
-    #[arg(
-        long,
-        value_name = "HOST",
-        requires = "database",
-        conflicts_with = "sabotage"
-    )]
-    temporal: Option<String>,
+    #[command(flatten)]
+    footing: FootingArgs,
     /// Keep the folder also where all is well
     #[arg(long)]
     keep: bool,
@@ -67,11 +59,16 @@ impl Crash {
             rate,
             goals,
             sabotage,
-            database,
-            temporal,
+            footing,
             keep,
             seed,
         } = self;
+        let Footing { database, temporal } = footing.read()?;
+        if sabotage.is_some() && database.is_some() {
+            let one =
+                "--sabotage breaks one server on SQLite: leave --database and --temporal away";
+            return Err(Usage(one.to_owned()).into());
+        }
         let seed = u64::from(seed.map_or_else(drawn, Ok)?);
         let crash = prove::Crash {
             kills,

@@ -8,6 +8,7 @@ use agent::email::EmailConfig;
 use agent::notify::NotifyConfig;
 use agent::outbound::OutboundConfig;
 use agent::secrets::SecretConfig;
+use clap::ValueEnum;
 use domain::goal::Limits;
 use engine::EngineConfig;
 use orchestrator::auth::AuthConfig;
@@ -111,12 +112,12 @@ pub(crate) struct Engine {
 }
 
 /// Who drives sagas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Driver {
-    /// This process.
+    /// This process
     Embedded,
-    /// A Temporal cluster, by workers of its queue.
+    /// A Temporal cluster, by workers of its queue
     Temporal,
 }
 

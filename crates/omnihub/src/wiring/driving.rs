@@ -6,7 +6,7 @@ mod cluster;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use engine::{Engine, EngineConfig, Performer};
 use store::Store;
 
@@ -15,8 +15,18 @@ use crate::config::Loaded;
 use crate::config::settings::Driver;
 
 /// What a program says that cannot drive by Temporal.
-#[cfg(not(feature = "temporal"))]
 const WITHOUT: &str = "this program was built without Temporal: cargo build --features temporal";
+
+/// Refuses Temporal where this program was built without.
+///
+/// # Errors
+/// It was.
+pub(crate) fn check_temporal() -> Result<()> {
+    match cfg!(feature = "temporal") {
+        true => Ok(()),
+        false => bail!(WITHOUT),
+    }
+}
 
 /// The engine, and the worker by which Temporal reaches it.
 pub(super) struct Driving {
