@@ -42,7 +42,7 @@ prove-temporal: ## Kill api, workers, Temporal, Postgres and Redis at random, go
 bench: ## Measure speed and memory of this very binary; minutes, on a quiet machine
 	cargo bench --locked -p omnihub --bench speed
 
-bench-cluster: ## Measure goals/s on a real Temporal server beside two peers, in turns; 10 minutes, or 3 with QUICK=--quick
+bench-cluster: ## Measure goals/s on a real Temporal server beside peers, in turns; 12 minutes, or 3 with QUICK=--quick
 	.ci/tools cluster && bench/cluster/prepare
 	cargo build --release --locked -p omnihub --features temporal
 	cargo build --release --locked -p servers

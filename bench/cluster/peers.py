@@ -1,8 +1,12 @@
-"""The three that are measured. Each runs so many goals of so many steps, so many at a time, and says how long they took."""
+"""What is measured. Each runs so many goals of so many steps, so many at a time, and says how long they took.
+
+Each also says what it is in a line (is_), whose CPU is its own (kinds, of processes.cpu_ms), and on which queue it is.
+"""
 
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import time
 from dataclasses import dataclass
@@ -30,14 +34,43 @@ class Took:
     latencies_ms: list[float]
 
 
+def step(number: int) -> dict:
+    after = {"after": [f"s{number - 1}"]} if number else {}
+    return {"id": f"s{number}", "tool": "respond_to_user", "input": {"message": "done"}} | after
+
+
+def writing_step(number: int) -> dict:
+    return step(number) | {"tool": "create_record", "input": {"table": "notes", "data": {"text": "done"}}}
+
+
+# The table that goals write to.
+TABLE = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"
+SETTINGS = """
+[databases.bench]
+url = "sqlite:bench.db"
+[databases.bench.tables.notes]
+key = "id"
+columns = ["id", "text"]
+writable = ["text"]
+insert = true
+"""
+
+
 class Ours:
-    """An installation: its processes share a database, a queue and keys."""
+    """An installation: its processes share a database, a queue, keys and a connected file of SQLite."""
 
     def __init__(self, folder: Path, database: str, servers: tuple[str, str], queue: str) -> None:
         temporal, redis = servers
         self.folder = folder / queue
         self.folder.mkdir()
         self.queue = queue
+        self.is_ = "an api and one worker; steps that answer, which change nothing and run ahead of the commit (ADR 17)"
+        self.kinds = {"ours, api", "ours, worker", "redis", "postgres for ours"}
+        connected = sqlite3.connect(self.folder / "bench.db")
+        connected.execute("PRAGMA journal_mode = WAL")
+        connected.execute(TABLE)
+        connected.close()
+        (self.folder / "omnihub.toml").write_text(SETTINGS)
         self.environment = os.environ | {
             "DATABASE_URL": database,
             "OMNIHUB_ENGINE": "temporal",
@@ -59,7 +92,8 @@ class Ours:
             first.symlink_to(data)
         elif not data.exists():
             shutil.copytree(first / "keys", data / "keys")
-        command = [OMNIHUB, "--data-dir", data, "serve", "--role", role, "--port", "0"]
+        options = ["--config", self.folder / "omnihub.toml", "--data-dir", data]
+        command = [OMNIHUB, *options, "serve", "--role", role, "--port", "0"]
         log = self.folder / f"{data.name}.log"
         process = processes.start(command, log, env=self.environment, stdout=subprocess.PIPE, text=True)
         line = process.stdout.readline()
@@ -78,22 +112,43 @@ class Ours:
         done = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    def run(self, load: Load) -> Took:
+    def run(self, load: Load, step=step) -> Took:
         wait = self.headers + "prefer: wait=60\r\n"
 
         def show(answer: bytes) -> bytes:
             return lanes.request("GET", f"/api/v1/goals/{json.loads(answer)['workflowId']}", b"", wait)
 
-        return closed(self.port, load, self.submit(load.steps), show)
+        return closed(self.port, load, self.submit(load.steps, step), show)
 
     def accept(self, load: Load) -> Took:
         """Only says what is wanted, and does not wait for it."""
-        return closed(self.port, load, self.submit(load.steps), None)
+        return closed(self.port, load, self.submit(load.steps, step), None)
 
-    def submit(self, steps: int) -> bytes:
+    def submit(self, steps: int, step) -> bytes:
         plan = {"steps": [step(number) for number in range(steps)]}
         body = json.dumps({"user_intent": "a benchmark", "plan": plan}).encode()
         return lanes.request("POST", "/api/v1/goals", body, self.headers)
+
+
+class OneProcess(Ours):
+    """An installation that is one process, which takes goals and drives them."""
+
+    def __init__(self, folder: Path, database: str, servers: tuple[str, str], queue: str) -> None:
+        super().__init__(folder, database, servers, queue)
+        self.is_ = "the same in one process, which Temporal hands the first task of what it starts (eager)"
+        self.kinds = {"ours, all", "redis", "postgres for one process"}
+        self.serve("all")
+
+
+class Writing:
+    """An installation whose goals write: each step creates a row in the connected file, in commits of its own."""
+
+    def __init__(self, ours: Ours) -> None:
+        self.ours, self.queue, self.kinds = ours, ours.queue, ours.kinds
+        self.is_ = "as ours, but each step is a create_record on a file of SQLite: begun and recorded in commits of its own"
+
+    def run(self, load: Load) -> Took:
+        return self.ours.run(load, writing_step)
 
 
 class Original:
@@ -101,6 +156,8 @@ class Original:
 
     def __init__(self, folder: Path, temporal: str, queue: str) -> None:
         self.queue = queue
+        self.is_ = "NOT the original, a peer of its shape: FastAPI, a Python worker, an activity for each thing that is asked"
+        self.kinds = {"original, api", "original, worker"}
         self.port = processes.free_port()
         python = TOOLS / "original/bin/python"
         for program, more in [("worker.py", []), ("api.py", [self.port])]:
@@ -119,10 +176,18 @@ class Original:
 
 
 class Go:
-    """The peer on the Go SDK, which is its own client; mode: activity or local."""
+    """The peer on the Go SDK, which is its own client; mode: activity, local or eager."""
+
+    IS = {
+        "activity": "client and worker in one Go process, an activity for each step; five pollers, as all that is ours",
+        "local": "the same, one local activity for all steps; tasks come by polling, as to a worker of ours beside an api",
+        "eager": "the same, and Temporal hands it the first task of what it starts, as to ours in one process",
+    }
 
     def __init__(self, folder: Path, temporal: str, queue: str, mode: str) -> None:
         self.queue = queue
+        self.is_ = self.IS[mode]
+        self.kinds = {f"go, {mode}"}
         command = [TOOLS / "peer", "goals", temporal, queue, mode]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = processes.start(command, folder / f"{queue}.log", **pipes)
@@ -138,11 +203,6 @@ def history(temporal: str, queue: str, begun: str, ended: str) -> dict:
     """The sizes of the histories of a queue that began in a time."""
     command = [TOOLS / "peer", "history", temporal, queue, begun, ended]
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
-
-
-def step(number: int) -> dict:
-    after = {"after": [f"s{number - 1}"]} if number else {}
-    return {"id": f"s{number}", "tool": "respond_to_user", "input": {"message": "done"}} | after
 
 
 def closed(port: int, load: Load, submit: bytes, show) -> Took:

@@ -96,8 +96,8 @@ def kind_of(line: str, databases: dict[str, str]) -> str:
         return "postgres for " + next((databases[word] for word in words if word in databases), "all")
     for text, kind in [
         ("--role api", "ours, api"), ("--role worker", "ours, worker"), ("--role all", "ours, all"),
-        ("original/api.py", "original, api"), ("original/worker.py", "original, worker"),
-        (" local", "go, local"), (" activity", "go, activity"), ("--config-file", "temporal"),
+        ("original/api.py", "original, api"), ("original/worker.py", "original, worker"), (" eager", "go, eager"),
+        (" local", "go, local"), (" activity", "go, activity"), ("--config-file", "temporal"), ("redis-server", "redis"),
     ]:
         if text in line:
             return kind

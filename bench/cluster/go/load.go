@@ -17,8 +17,21 @@ type answer struct {
 	Latencies []float64 `json:"latencies_ms"`
 }
 
-func goals(temporal client.Client, queue string, local bool) error {
-	worker := worker.New(temporal, queue, worker.Options{})
+// pollers is how many polls of each kind a worker has under way: as many as ours, more than the SDK's own two.
+const pollers = 5
+
+// start is how goals are started: as workflows of a shape on a queue.
+type start struct {
+	queue string
+	shape any
+	eager bool
+}
+
+func goals(temporal client.Client, queue, mode string) error {
+	worker := worker.New(temporal, queue, worker.Options{
+		MaxConcurrentWorkflowTaskPollers: pollers,
+		MaxConcurrentActivityTaskPollers: pollers,
+	})
 	worker.RegisterActivity(perform)
 	worker.RegisterActivity(performAll)
 	worker.RegisterWorkflow(stepwise)
@@ -27,9 +40,9 @@ func goals(temporal client.Client, queue string, local bool) error {
 		return err
 	}
 	defer worker.Stop()
-	shape := stepwise
-	if local {
-		shape = stretch
+	start := start{queue: queue, shape: stretch, eager: mode == "eager"}
+	if mode == "activity" {
+		start.shape = stepwise
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
@@ -37,7 +50,7 @@ func goals(temporal client.Client, queue string, local bool) error {
 		if _, err := fmt.Sscan(lines.Text(), &steps, &count, &inFlight); err != nil {
 			return err
 		}
-		answer, err := load(temporal, queue, shape, steps, count, inFlight)
+		answer, err := load(temporal, start, steps, count, inFlight)
 		if err != nil {
 			return err
 		}
@@ -49,7 +62,7 @@ func goals(temporal client.Client, queue string, local bool) error {
 }
 
 // load runs so many goals, so many at a time.
-func load(temporal client.Client, queue string, shape any, steps, count, inFlight int) (answer, error) {
+func load(temporal client.Client, start start, steps, count, inFlight int) (answer, error) {
 	plan := make([]Step, steps)
 	for number := range plan {
 		plan[number] = Step{
@@ -69,7 +82,7 @@ func load(temporal client.Client, queue string, shape any, steps, count, inFligh
 		go func() {
 			for range turns {
 				sent := time.Now()
-				if err := goal(temporal, queue, shape, plan); err != nil {
+				if err := goal(temporal, start, plan); err != nil {
 					failed <- err
 					return
 				}
@@ -91,10 +104,11 @@ func load(temporal client.Client, queue string, shape any, steps, count, inFligh
 }
 
 // goal starts a workflow and waits for its end. The run that ExecuteWorkflow returns has its run id.
-func goal(temporal client.Client, queue string, shape any, plan []Step) error {
+func goal(temporal client.Client, start start, plan []Step) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	run, err := temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: queue}, shape, plan)
+	options := client.StartWorkflowOptions{TaskQueue: start.queue, EnableEagerStart: start.eager}
+	run, err := temporal.ExecuteWorkflow(ctx, options, start.shape, plan)
 	if err != nil {
 		return err
 	}
