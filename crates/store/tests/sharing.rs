@@ -182,6 +182,37 @@ async fn a_control_holds_the_very_next_effect_of_every_store() {
     stores[1].append(append).await.unwrap();
 }
 
+#[tokio::test]
+async fn what_a_group_committed_is_answered_although_the_controls_cannot_be_read_anew() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let (stores, _other) = two(&place).await;
+    let append = |trace: &str, admits: bool| {
+        let mut append = new_goal(&stores[1], "acme", trace).append();
+        (append.admits, append.gate) = (admits, stores[1].gate().generation());
+        append
+    };
+    let appends = [
+        ("alone", false),
+        ("one", false),
+        ("two", true),
+        ("three", false),
+    ]
+    .map(|(trace, admits)| append(trace, admits));
+    set(&stores[0], "acme", Mode::Hold).await.unwrap();
+    place
+        .sql("REVOKE SELECT ON omnihub.emergency_controls FROM omnihub_driver")
+        .await;
+
+    // The first goes alone, the others are one group.
+    let answers = join_all(appends.map(|append| stores[1].append(append))).await;
+
+    let [Ok(_), Ok(_), Err(AppendError::Gate), Ok(_)] = answers.as_slice() else {
+        panic!("{answers:?}");
+    };
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn controls_change_only_when_nothing_is_being_admitted_under_the_old_ones() {
     let Some(place) = Place::postgres() else {
