@@ -15,6 +15,7 @@ use crate::error::{Damage, Error};
 use crate::evidence::Prepared;
 use crate::fault;
 use crate::gate::{Control, Gate};
+use crate::goals::time;
 use crate::hints::Hint;
 
 /// Taken by whoever admits, before it looks.
@@ -23,7 +24,7 @@ pub(super) const SHARE: &str = "SELECT pg_advisory_xact_lock_shared(1330140516)"
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140516)";
 /// How often the controls were changed.
 pub(super) const GENERATION: &str = "SELECT generation FROM omnihub.gate";
-const CHANGED: &str = "UPDATE omnihub.gate SET generation = generation + 1";
+const CHANGED: &str = "UPDATE omnihub.gate SET generation = generation + 1 RETURNING generation";
 const READ: &str = "SELECT id, tenant, scope, target, mode, reason, set_by, since, until
     FROM omnihub.emergency_controls ORDER BY id";
 const NAME: &str = "SELECT set_config('omnihub.tenant', $1, true)";
@@ -45,29 +46,33 @@ impl Postgres {
         let mut tenant = self.lock_tenant(&mut conn, &chain, Some(LOCK)).await?;
         let now = Timestamp::now();
         evidence::write(&conn, &chain, (&mut tenant, now), prepared).await?;
-        let stored = read(&conn).await?;
+        let mut stored = read(&conn).await?;
         let owner = match &change.tenant {
             Some(tenant) => Chain::Tenant(tenant.clone()),
             None => Chain::Installation,
         };
         let [name, end, begin, changed] = conn.prepare([NAME, END, BEGIN, CHANGED]).await?;
         conn.query(&name, [&owner.as_str()]).await?;
-        for (id, _) in stored
-            .iter()
-            .filter(|(_, control)| change.replaces(control))
-        {
-            fault::hit("control.end");
-            conn.execute(&end, [id, &now.as_microsecond()]).await?;
+        for (id, control) in &mut stored {
+            if change.replaces(control) {
+                fault::hit("control.end");
+                conn.execute(&end, [id, &now.as_microsecond()]).await?;
+                // As exact as it is read.
+                control.until = Some(time(now.as_microsecond()));
+            }
         }
         if let Some(control) = change.begins(now.as_microsecond()) {
             let id = stored.last().map_or(1, |(id, _)| id + 1);
             fault::hit("control.set");
             insert(&conn, &begin, id, &control).await?;
+            stored.push((id, control));
         }
-        conn.execute(&changed, []).await?;
+        let generation = generation(&conn.query(&changed, []).await?)?;
         conn.query(&name, [&chain.as_str()]).await?;
         self.save_tenant(conn, &tenant).await?;
-        let gate = refresh(self).await?;
+        // As it was written: what is answered does not stand on reading it anew.
+        let gate = gate(generation, stored);
+        show(self, &gate);
         if let Some(hints) = self.hints() {
             hints.say(Hint::controls(gate.generation()));
         }
@@ -112,6 +117,12 @@ impl Postgres {
 /// Reads the controls anew, and shows them to whoever follows them.
 pub(super) async fn refresh(store: &Postgres) -> Result<Gate, Error> {
     let gate = read_gate(&store.inner.pool).await?;
+    show(store, &gate);
+    Ok(gate)
+}
+
+/// Shows the controls to whoever follows them, unless newer ones are shown.
+fn show(store: &Postgres, gate: &Gate) {
     store.inner.shared.gate.send_if_modified(|shown| {
         let newer = gate.generation() > shown.generation();
         if newer {
@@ -119,14 +130,17 @@ pub(super) async fn refresh(store: &Postgres) -> Result<Gate, Error> {
         }
         newer
     });
-    Ok(gate)
 }
 
 /// Reads the controls as the database has them.
 pub(super) async fn read_gate(pool: &Pool) -> Result<Gate, Error> {
-    let (generation, rows) = look(pool).await?;
-    let controls = rows.into_iter().map(|(_, control)| control).collect();
-    Ok(Gate::new(u64::try_from(generation).unwrap_or(0), controls))
+    let (generation, controls) = look(pool).await?;
+    Ok(gate(generation, controls))
+}
+
+fn gate(generation: i64, controls: Vec<(i64, Control)>) -> Gate {
+    let controls = controls.into_iter().map(|(_, control)| control).collect();
+    Gate::new(u64::try_from(generation).unwrap_or(0), controls)
 }
 
 /// Reads every tenant's controls within a transaction that works for one of them.
