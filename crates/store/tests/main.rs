@@ -36,4 +36,5 @@ mod proxy;
 mod reaching;
 mod sharing;
 mod tampering;
+mod upgrading;
 mod world;

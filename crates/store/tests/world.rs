@@ -152,7 +152,7 @@ impl Driven {
 
     /// Starts everything that can start.
     pub fn start(&mut self) {
-        for start in self.saga.ready(now()) {
+        for start in self.saga.ready(self.now()) {
             self.input(&Input::Start(start));
         }
     }
@@ -204,9 +204,13 @@ impl Driven {
         while self.input(&Input::Continue) {}
     }
 
+    /// The time by the goal's clock.
+    fn now(&self) -> Moment {
+        Moment::at(now().at.saturating_add(self.ahead).unwrap())
+    }
+
     pub fn input(&mut self, input: &Input) -> bool {
-        let now = Moment::at(now().at.saturating_add(self.ahead).unwrap());
-        let events = self.saga.decide(input, now);
+        let events = self.saga.decide(input, self.now());
         let some = !events.is_empty();
         for event in events {
             self.saga.apply(&event);
@@ -241,7 +245,7 @@ impl Driven {
             row: GoalRow {
                 status: self.saga.status(),
                 reason: self.saga.reason().map(|reason| reason.code.clone()),
-                wake_at: self.saga.deadline(now()),
+                wake_at: self.saga.deadline(self.now()),
             },
             created: (expected == 0).then(|| NewGoal {
                 owner: self.owner.clone(),

@@ -11,7 +11,10 @@ use super::connection::{Connection, Pool};
 use crate::error::Error;
 
 /// Every migration, from version 1 on; only ever added to.
-const HISTORY: [(&str, &str); 1] = [("first", include_str!("schema/0001_first.sql"))];
+const HISTORY: [(&str, &str); 2] = [
+    ("first", include_str!("schema/0001_first.sql")),
+    ("dispatch", include_str!("schema/0002_dispatch.sql")),
+];
 
 /// The latest version known.
 const KNOWN: i64 = HISTORY.len() as i64;

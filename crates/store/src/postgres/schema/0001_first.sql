@@ -56,8 +56,6 @@ CREATE TABLE omnihub.goals (
     wake_at bigint,
     sequence bigint NOT NULL,
     erased_at bigint,
-    -- Who began what the goal has in flight, if anything: the holder of that name.
-    driver text,
     UNIQUE (goal, tenant)
 ) WITH (fillfactor = 70);
 CREATE INDEX goals_by_owner ON omnihub.goals (owner, tenant, id);
@@ -188,25 +186,23 @@ CREATE TABLE omnihub.checkpoints (
     note text NOT NULL
 );
 
--- Goals that processes changed which do not drive them: whoever does has to be told. A row leaves when they were.
+-- Goals that processes changed which do not drive: to be looked at soon by the one that does.
 CREATE TABLE omnihub.queue (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant text NOT NULL,
-    goal text NOT NULL,
-    -- Whether the goal was accepted before: then it may be waiting, and has to be woken.
-    accepted boolean NOT NULL,
-    -- Until when somebody is about to tell, by the database's clock.
-    taken_until timestamptz NOT NULL DEFAULT '-infinity'
+    goal text NOT NULL
 );
 
--- Who leads: how often that has changed, and until when by the database's clock.
+-- Who drives, where one process does: how often that has changed, since when by the holder's own clock, and until when by
+-- the database's.
 CREATE TABLE omnihub.leader (
     id integer PRIMARY KEY CHECK (id = 1),
     holder text NOT NULL,
     epoch bigint NOT NULL,
+    since bigint NOT NULL,
     until timestamptz NOT NULL
 );
-INSERT INTO omnihub.leader VALUES (1, '', 0, '-infinity');
+INSERT INTO omnihub.leader VALUES (1, '', 0, 0, '-infinity');
 
 DO $$
 DECLARE
@@ -266,6 +262,6 @@ GRANT SELECT ON omnihub.installation, omnihub.epochs, omnihub.gate, omnihub.outb
 GRANT SELECT (number, tenant, size, signed) ON omnihub.tenants TO omnihub_driver;
 GRANT SELECT (id, tenant, goal, status, finished_at, wake_at, sequence) ON omnihub.goals TO omnihub_driver;
 GRANT SELECT (goal, tenant, at) ON omnihub.inbox TO omnihub_driver;
-GRANT SELECT, INSERT ON omnihub.queue TO omnihub_app;
-GRANT SELECT, DELETE, UPDATE (taken_until) ON omnihub.queue TO omnihub_driver;
+GRANT INSERT ON omnihub.queue TO omnihub_app;
+GRANT SELECT, DELETE ON omnihub.queue TO omnihub_driver;
 GRANT SELECT, UPDATE ON omnihub.leader TO omnihub_driver;
