@@ -13,10 +13,13 @@ use store::{
 
 use crate::child;
 use crate::crash::check;
+use crate::load::soon;
 use crate::moving::{entries, fill, seen_of_goals};
 use crate::place::Place;
 use crate::world::{Driven, chain_of, goal_id, subject, tenant};
 
+/// Tenants in a backup that is not to read anything so many times.
+const TENANTS: u64 = 20;
 /// Lines that the working child says between two backups.
 const BETWEEN: usize = 12;
 
@@ -202,6 +205,49 @@ async fn a_backup_of_postgres_at_work_holds_all_that_was_answered_before() {
         into.restore(&backup, &subject("olaf")).await.unwrap();
     }
     work.abort();
+}
+
+#[tokio::test]
+async fn no_row_of_postgres_is_read_once_for_every_tenant() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let store = place.open().await;
+    for number in 0..TENANTS {
+        let mut goal = Driven::new(&store, &tenant(&format!("t{number}")), "one");
+        goal.accept(&store, &chain_of(1));
+        store.append(goal.append()).await.unwrap();
+    }
+    drop(store);
+    let keys = "INSERT INTO omnihub.idempotency
+        SELECT tenant, 'ana', 'goals', 'k' || key, sha256(''), '', last_goal
+        FROM omnihub.tenants, generate_series(1, 500) AS key WHERE last_goal > number << 40";
+    place.sql(&format!("{keys}; ANALYZE")).await;
+    let read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'idempotency'";
+    let before: u64 = told(&place, read).await;
+    let dir = tempfile::tempdir().unwrap();
+    let of = Location::Database(place.config().unwrap());
+
+    of.back_up(&dir.path().join("backup")).await.unwrap();
+
+    let rows = 500 * TENANTS;
+    let read = told(&place, read).await - before;
+    assert!(read <= 2 * rows, "{read} rows were read of {rows}");
+    let backup = rusqlite::Connection::open(dir.path().join("backup/omnihub.db")).unwrap();
+    let copied = "SELECT count(DISTINCT tenant || name) FROM idempotency";
+    let copied: i64 = backup.query_row(copied, [], |row| row.get(0)).unwrap();
+    assert_eq!(u64::try_from(copied), Ok(rows));
+}
+
+/// A figure of the server's, once all connections of stores have said theirs.
+async fn told(place: &Place, sql: &str) -> u64 {
+    let others = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'omnihub'";
+    soon("the end of the connections", async {
+        while place.sql(others).await != ["0"] {}
+    })
+    .await;
+    place.sql(sql).await[0].parse().unwrap()
 }
 
 #[tokio::test]
