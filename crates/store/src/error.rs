@@ -82,7 +82,8 @@ pub enum Error {
     },
     /// The goals of this data directory are elsewhere now.
     #[error(
-        "the goals of {dir} were moved to {to}: set store.url (DATABASE_URL) to go on with them"
+        "the goals of {dir} were moved to {to}: set store.url (DATABASE_URL) to go on with them; they get to another \
+         store by `omnihub backup` there and `omnihub restore`, which puts them on hold"
     )]
     Moved {
         /// The directory.
@@ -103,6 +104,28 @@ pub enum Error {
         dir: PathBuf,
         /// Why it could not be moved.
         source: Box<Error>,
+    },
+    /// Everything was moved to the database, and something failed after that.
+    #[error(
+        "everything was moved to {to}, and whether it is there as it was written is not known: `omnihub doctor --full` \
+         tells; only where it finds no store there, `omnihub migrate --from sqlite --to postgres` moves it again"
+    )]
+    Unverified {
+        /// Where to.
+        to: String,
+        /// What failed.
+        source: Box<Error>,
+    },
+    /// The data directory holds a store that was sealed for a move of which nobody learnt the end, and the database none.
+    #[error(
+        "{dir} was sealed to be moved to {to}, and this database holds no store: unless that one does, \
+         `omnihub migrate --from sqlite --to postgres` goes on with the move, to here"
+    )]
+    MoveCut {
+        /// The data directory.
+        dir: PathBuf,
+        /// Where to it was to be moved.
+        to: String,
     },
     /// The data directory holds a store of its own, and the database none.
     #[error(

@@ -82,7 +82,7 @@ impl Location {
     /// [`Error::Exists`] where the data directory holds anything, [`Error::NotEmpty`] where the database does;
     /// [`Error::Backup`] where a file of the backup is not what was written, [`Error::Damaged`] where the store in it is
     /// not. Nothing is left behind then, but for an empty schema. [`Error::Unmoved`] where the data directory was made and
-    /// the database not filled: [`crate::move_to_postgres`] goes on from there.
+    /// the database not filled: [`crate::move_to_postgres`] goes on from there. [`Error::Unverified`] where it was.
     pub async fn restore(&self, backup: &Path, by: &Subject) -> Result<Restored, Error> {
         if let Self::Database(config) = self {
             check_empty(config).await?;
@@ -94,12 +94,17 @@ impl Location {
             Self::Database(config) => {
                 let from = StoreConfig::new(&config.dir);
                 let moved = move_to_postgres(from, config, by).await;
-                moved.map_err(|error| Error::Unmoved {
-                    dir: config.dir.clone(),
-                    source: Box::new(error),
+                let moved = moved.map_err(|error| match error {
+                    Error::Unverified { .. } => error,
+                    error => Error::Unmoved {
+                        dir: config.dir.clone(),
+                        source: Box::new(error),
+                    },
                 })?;
-                let epoch = restored.epoch + 1; // that of the move
-                Ok(Restored { epoch, ..restored })
+                Ok(Restored {
+                    epoch: moved.epoch,
+                    ..restored
+                })
             }
         }
     }

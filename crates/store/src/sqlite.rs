@@ -9,7 +9,7 @@ mod check;
 mod connection;
 mod controls;
 mod copier;
-mod epoch;
+pub(crate) mod epoch;
 mod erase;
 mod evidence;
 mod goals;
@@ -17,7 +17,7 @@ mod idempotency;
 mod inbox;
 mod installation;
 mod journal;
-mod moving;
+pub(crate) mod moving;
 mod outbox;
 mod payloads;
 mod readers;
@@ -34,6 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use copier::{Copier, LOG_PAGES};
+use moving::Seal;
 use readers::{Readers, Reading};
 use space::Space;
 use state::State;
@@ -67,23 +68,28 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens a store, or founds it. Blocks for as long as the files take.
     pub(crate) fn open(config: StoreConfig) -> Result<Self, Error> {
-        Self::open_with(config, |conn, dir| match moving::moved(conn)? {
+        Self::open_with(config, |seal, dir| match seal {
             None => Ok(()),
-            Some(to) => Err(Error::Moved {
-                dir: dir.to_owned(),
-                to,
-            }),
+            Some(seal) => Err(seal.moved(dir)),
         })
     }
 
-    /// Opens a store to be moved, also one that was sealed for it.
+    /// Opens a store to be moved: also one that was sealed for it, unless it has arrived.
     pub(crate) fn open_to_move(config: StoreConfig) -> Result<Self, Error> {
+        Self::open_with(config, |seal, dir| match seal {
+            Some(seal) if seal.arrived => Err(seal.moved(dir)),
+            _ => Ok(()),
+        })
+    }
+
+    /// Opens a store that a backup holds, of whatever that was taken: it is about to be put on hold.
+    fn open_to_restore(config: StoreConfig) -> Result<Self, Error> {
         Self::open_with(config, |_, _| Ok(()))
     }
 
     fn open_with(
         config: StoreConfig,
-        check: impl FnOnce(&rusqlite::Connection, &Path) -> Result<(), Error>,
+        check: impl FnOnce(Option<Seal>, &Path) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         keys::create_dir(&config.dir)?;
         let lock = Lock::take(&config.dir)?;
@@ -100,7 +106,7 @@ impl Sqlite {
         let durable = !config.proof.no_sync;
         let mut conn = connection::open_writer(&path, durable)?;
         schema::migrate(&conn, &path)?;
-        check(&conn, &config.dir)?;
+        check(moving::seal_of(&conn)?, &config.dir)?;
         for folder in ["keys", "checkpoints"] {
             keys::create_private_dir(&config.dir.join(folder))?;
         }

@@ -141,7 +141,7 @@ async fn a_backup_of_postgres_is_restored_wherever_one_wants() {
     let on_postgres = PostgresConfig::new(config("postgres"), other.url());
     for (location, epoch) in [
         (Location::Directory(StoreConfig::new(config("sqlite"))), 2),
-        (Location::Database(on_postgres), 3),
+        (Location::Database(on_postgres), 4),
     ] {
         let restored = location.restore(&backup, &subject("olaf")).await.unwrap();
         assert_eq!((restored.epoch, restored.tenants), (epoch, 2));

@@ -34,6 +34,8 @@ mod posting;
 mod power;
 mod proxy;
 mod reaching;
+mod restoring;
+mod sealing;
 mod sharing;
 mod tampering;
 mod upgrading;

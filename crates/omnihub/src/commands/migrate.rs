@@ -21,7 +21,7 @@ enum Kind {
 ///
 /// The server has to be stopped. The database (store.url, DATABASE_URL) must hold no store yet, and its role must be the
 /// one that owns the schema. Afterwards the data directory is sealed, and the next `omnihub serve` goes on with what was
-/// open. A move that was cut short is simply begun again.
+/// open. A move that was cut short is simply begun again; one that ended never is: from there backup and restore lead on.
 #[derive(Debug, Args)]
 pub(crate) struct Migrate {
     /// Where the store is

@@ -250,14 +250,13 @@ impl Connection {
         self.answer(client.execute(statement, &values)).await
     }
 
-    /// The same with as many values as there are.
-    pub(super) async fn execute_all(
+    /// The same with as many values as there are, for what takes as long as it takes.
+    pub(super) async fn long_execute(
         &self,
         statement: &Statement,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
-        let client = self.client()?;
-        self.answer(client.execute(statement, values)).await
+        Ok(self.client()?.execute(statement, values).await?)
     }
 
     /// Runs statements without values.

@@ -1,6 +1,6 @@
 //! The installation in Postgres.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -11,7 +11,9 @@ use super::read_one;
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::installation::{Installation, Stored, TABLE};
+use crate::location::blocking;
 use crate::sqlite::DATABASE;
+use crate::sqlite::moving::seal_in;
 
 /// Of processes that found it at once one does.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140515)";
@@ -37,11 +39,7 @@ pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error>
         // A store that was founded before is never founded again.
         (None, Some(epoch)) if epoch.try_get::<_, i64>(0)? > 0 => return Err(missing().into()),
         // Nor is one founded beside another that was meant to be moved.
-        _ if dir.join(DATABASE).exists() => {
-            return Err(Error::NotMoved {
-                dir: dir.to_owned(),
-            });
-        }
+        _ if dir.join(DATABASE).exists() => return Err(not_moved(dir.to_owned()).await?),
         _ => (found(&conn, dir).await?, 1),
     };
     // The keys are looked at before anything is kept.
@@ -49,6 +47,17 @@ pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error>
     conn.batch("COMMIT").await?;
     conn.ended();
     Ok(installation)
+}
+
+/// What whoever wants to found a store beside one on SQLite is told: what became of that.
+async fn not_moved(dir: PathBuf) -> Result<Error, Error> {
+    let read = dir.clone();
+    let seal = blocking(move || seal_in(&read)).await?;
+    Ok(match seal {
+        None => Error::NotMoved { dir },
+        Some(seal) if seal.arrived => seal.moved(&dir),
+        Some(seal) => Error::MoveCut { dir, to: seal.to },
+    })
 }
 
 /// Reads the installation with its keys, and changes nothing.

@@ -7,23 +7,28 @@ mod tables;
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use rusqlite::types::Value;
 use tokio_postgres::types::ToSql;
 
 use self::column::{Column, number};
 use self::tables::{Kind, TABLES, Table};
-use super::connection::{Connection, Pool, pool};
+use super::connection::{As, Connection, Pool, pool};
 use super::tenants::{SAVE, Tenant};
-use super::{PostgresConfig, installation, schema, toolsets};
+use super::{PostgresConfig, installation, read_one, schema, toolsets};
+use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::moving::Moved;
 use crate::sqlite::Sqlite;
+use crate::sqlite::epoch::Epoch;
 
-/// Rows that travel together.
-const PIECE_ROWS: i64 = 1_000;
+/// Rows that travel together, and bytes of them: a statement is read whole before it is run, and Postgres takes none of
+/// 1 GiB; a row alone may have some MB.
+const PIECE: (i64, usize) = (1_000, 8 * 1_048_576);
 
-/// Nobody founds a store here meanwhile.
-const BEGIN: &str = "BEGIN; LOCK TABLE omnihub.installation IN ACCESS EXCLUSIVE MODE";
+/// Nobody founds a store here meanwhile, and who has another open waits, and then finds that it is another.
+const BEGIN: &str =
+    "BEGIN; LOCK TABLE omnihub.installation, omnihub.epochs IN ACCESS EXCLUSIVE MODE";
 const HELD: &str = "SELECT count(*) FROM omnihub.installation";
 /// Row-level security binds the owner too, but for this transaction.
 const FORCE: &str = "DO $$
@@ -34,17 +39,26 @@ BEGIN
         EXECUTE format('ALTER TABLE omnihub.%I FORCE ROW LEVEL SECURITY', name);
     END LOOP;
 END $$";
+/// The epoch of a seal.
+const SEALED: &str = "SELECT number FROM omnihub.epochs WHERE number = $1 AND since = $2";
 const TOOLSETS: &str = "SELECT id, digest, body FROM toolsets WHERE id > ?1 ORDER BY id LIMIT ?2";
 const INSTALLATION: &str =
     "SELECT id, name, created_at, proof, verifier_key FROM installation WHERE id > ?1 LIMIT ?2";
 const TENANT: &str =
     "INSERT INTO omnihub.tenants (number, tenant, last_goal, last_approval, open_goals)
     VALUES ($1, $2, 0, 0, 0)";
+/// A store that comes in begins a life of its own: a seal may be moved more than once.
+const EPOCH: &str = "INSERT INTO omnihub.epochs
+    SELECT max(number) + 1, $1, 'moved in from a data directory' FROM omnihub.epochs RETURNING number";
+/// Whoever has seen the controls of another life, and whoever was told of rows of its queue, is never given the same
+/// number again: so these begin where no count gets to, with the microseconds since 1970.
+const GATE: &str = "UPDATE omnihub.gate SET generation = $1";
 /// What was given away is never given again.
 const NUMBERS: &str = "SELECT
     setval('omnihub.tenant_numbers', greatest(1, (SELECT max(number) FROM omnihub.tenants))),
     setval(pg_get_serial_sequence('omnihub.inbox', 'id'), greatest(1, $1::bigint)),
-    setval(pg_get_serial_sequence('omnihub.outbox', 'id'), greatest(1, $2::bigint))";
+    setval(pg_get_serial_sequence('omnihub.outbox', 'id'), greatest(1, $2::bigint)),
+    setval(pg_get_serial_sequence('omnihub.queue', 'id'), $3::bigint)";
 const GIVEN: &str = "SELECT 0, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'inbox'), 0),
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) WHERE ?1 < ?2";
 
@@ -63,6 +77,19 @@ pub(crate) async fn check_empty(config: &PostgresConfig) -> Result<(), Error> {
     open_empty(config).await.map(drop)
 }
 
+/// Whether a database holds the store that was sealed in an epoch: a move whose end nobody learnt of.
+pub(crate) async fn holds(
+    config: &PostgresConfig,
+    installation: &str,
+    sealed: &Epoch,
+) -> Result<bool, Error> {
+    let pool = pool(config)?;
+    let stored = installation::read(&pool).await?;
+    let of = As::Chain(&Chain::Installation);
+    let epoch = read_one(&pool, of, SEALED, [&sealed.number, &sealed.since]).await?;
+    Ok(stored.is_some_and(|stored| stored.name == installation) && !epoch.is_empty())
+}
+
 async fn refuse_held(conn: &Connection) -> Result<(), Error> {
     let [held] = conn.prepare([HELD]).await?;
     let rows = conn.query(&held, []).await?;
@@ -73,8 +100,23 @@ async fn refuse_held(conn: &Connection) -> Result<(), Error> {
     }
 }
 
+/// A store that was copied whole and is not committed yet.
+pub(crate) struct Copied {
+    conn: Connection,
+    moved: Moved,
+}
+
+impl Copied {
+    /// Commits it. On an error nobody knows whether it is kept.
+    pub(crate) async fn keep(mut self) -> Result<Moved, Error> {
+        self.conn.long_batch("COMMIT").await?;
+        self.conn.ended();
+        Ok(self.moved)
+    }
+}
+
 /// Copies everything, in one transaction.
-pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Moved, Error> {
+pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Copied, Error> {
     let mut conn = Connection::take(pool).await?;
     conn.transaction().await?;
     conn.long_batch(BEGIN).await?;
@@ -83,6 +125,7 @@ pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Moved, Error> {
     let mut moved = Moved {
         rows: Vec::new(),
         entries: 0,
+        epoch: 0,
     };
     let mut tenants = HashMap::new();
     for counted in source.counted().await? {
@@ -108,11 +151,9 @@ pub(crate) async fn copy(pool: &Pool, source: &Sqlite) -> Result<Moved, Error> {
     }
     let toolsets = copy_toolsets(&conn, source).await?;
     moved.rows.push(("toolsets", toolsets));
-    finish(&conn, source).await?;
+    moved.epoch = finish(&conn, source).await?;
     conn.batch(FORCE).await?;
-    conn.long_batch("COMMIT").await?;
-    conn.ended();
-    Ok(moved)
+    Ok(Copied { conn, moved })
 }
 
 async fn copy_table(
@@ -140,7 +181,7 @@ async fn copy_table(
     let [insert] = conn.prepare([insert.as_str()]).await?;
     let (mut after, mut copied) = (i64::MIN, 0);
     loop {
-        let rows = source.rows(table.source, after, PIECE_ROWS).await?;
+        let rows = source.rows(table.source, after, PIECE).await?;
         let Some(last) = rows.last() else {
             return Ok(copied);
         };
@@ -156,7 +197,7 @@ async fn copy_table(
             }
         }
         let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(Column::values).collect();
-        copied += conn.execute_all(&insert, &values).await?;
+        copied += conn.long_execute(&insert, &values).await?;
     }
 }
 
@@ -166,7 +207,7 @@ async fn copy_toolsets(conn: &Connection, source: &Sqlite) -> Result<u64, Error>
     let [store] = conn.prepare([toolsets::STORE]).await?;
     let (mut after, mut copied) = (i64::MIN, 0);
     loop {
-        let rows = source.rows(TOOLSETS, after, PIECE_ROWS).await?;
+        let rows = source.rows(TOOLSETS, after, PIECE).await?;
         if rows.is_empty() {
             return Ok(copied);
         }
@@ -179,16 +220,17 @@ async fn copy_toolsets(conn: &Connection, source: &Sqlite) -> Result<u64, Error>
             };
             let proof = toolsets::proof(&shared, digest, body);
             let proof = proof.as_bytes().as_slice();
-            copied += conn.execute(&store, [digest, body, &proof]).await?;
+            copied += conn.long_execute(&store, &[digest, body, &proof]).await?;
             after = *id;
         }
     }
 }
 
-/// Writes what belongs to no table of its own kind: the installation, the controls' generation, the numbers given away.
-async fn finish(conn: &Connection, source: &Sqlite) -> Result<(), Error> {
+/// Writes what belongs to no table of its own kind: the installation, the controls' generation, the numbers given away, and
+/// the epoch that begins; returns its number.
+async fn finish(conn: &Connection, source: &Sqlite) -> Result<u64, Error> {
     let damage = || Damage::row("installation", 1, "it cannot be read");
-    let rows = source.rows(INSTALLATION, 0, 1).await?;
+    let rows = source.rows(INSTALLATION, 0, PIECE).await?;
     let Some(
         [
             _,
@@ -201,20 +243,19 @@ async fn finish(conn: &Connection, source: &Sqlite) -> Result<(), Error> {
     else {
         return Err(damage().into());
     };
-    let [found, gate, numbers] = conn
-        .prepare([
-            installation::FOUND,
-            "UPDATE omnihub.gate SET generation = 1 + (SELECT count(*) FROM omnihub.emergency_controls)",
-            NUMBERS,
-        ])
-        .await?;
-    conn.execute(&found, [name, at, proof, key]).await?;
-    conn.execute(&gate, []).await?;
-    let given = source.rows(GIVEN, 0, 1).await?;
+    let given = source.rows(GIVEN, 0, PIECE).await?;
     let Some([_, Value::Integer(inbox), Value::Integer(outbox)]) = given.first().map(Vec::as_slice)
     else {
         return Err(damage().into());
     };
-    conn.query(&numbers, [inbox, outbox]).await?;
-    Ok(())
+    let now = Timestamp::now().as_microsecond();
+    let [found, gate, numbers, epoch] = conn
+        .prepare([installation::FOUND, GATE, NUMBERS, EPOCH])
+        .await?;
+    conn.execute(&found, [name, at, proof, key]).await?;
+    conn.execute(&gate, [&now]).await?;
+    conn.query(&numbers, [inbox, outbox, &now]).await?;
+    let begun = conn.query(&epoch, [&now]).await?;
+    let number: i64 = begun.first().map_or(Ok(0), |row| row.try_get(0))?;
+    Ok(u64::try_from(number).unwrap_or(0))
 }

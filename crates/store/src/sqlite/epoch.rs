@@ -14,26 +14,32 @@ pub(crate) const EPOCHS: Table = Table {
 /// The cause of the first epoch.
 const FOUNDED: &str = "founded";
 
-/// Reads the epoch of a store; 0: none has begun.
-pub(crate) fn read(conn: &Connection) -> Result<i64, Error> {
-    let mut statement = conn.prepare("SELECT * FROM epochs ORDER BY number DESC LIMIT 1")?;
-    let mut rows = statement.query([])?;
-    let Some(row) = rows.next()? else {
-        return Ok(0);
-    };
-    EPOCHS.check(row)?;
-    Ok(row.get(0)?)
+/// One life of a store.
+pub(crate) struct Epoch {
+    pub(crate) number: i64,
+    pub(crate) since: i64,
+    /// Why it began.
+    pub(crate) cause: String,
 }
 
-/// Why the newest epoch began; `None`: none has begun.
-pub(crate) fn cause(conn: &Connection) -> Result<Option<String>, Error> {
+/// Reads the newest epoch of a store; `None`: none has begun.
+pub(crate) fn newest(conn: &Connection) -> Result<Option<Epoch>, Error> {
     let mut statement = conn.prepare("SELECT * FROM epochs ORDER BY number DESC LIMIT 1")?;
     let mut rows = statement.query([])?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
     EPOCHS.check(row)?;
-    Ok(Some(row.get(2)?))
+    Ok(Some(Epoch {
+        number: row.get(0)?,
+        since: row.get(1)?,
+        cause: row.get(2)?,
+    }))
+}
+
+/// Reads the epoch of a store; 0: none has begun.
+pub(crate) fn read(conn: &Connection) -> Result<i64, Error> {
+    Ok(newest(conn)?.map_or(0, |epoch| epoch.number))
 }
 
 /// Reads the epoch of a store, or begins the first.

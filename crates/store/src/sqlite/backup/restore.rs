@@ -49,7 +49,7 @@ pub fn restore(backup: &Path, dir: &Path, by: &Subject) -> Result<Restored, Erro
     if let Some(damage) = check_full(path)?.into_iter().next() {
         return Err(damage.into());
     }
-    let store = Sqlite::open(StoreConfig::new(path))?;
+    let store = Sqlite::open_to_restore(StoreConfig::new(path))?;
     let (by, of) = (by.clone(), manifest.clone());
     let begun = store.write_blocking(move |writing| begin(writing, &by, &of));
     let (epoch, tenants) = begun?;
