@@ -207,7 +207,8 @@ impl From<store::Error> for ApiError {
                 "a row that this needs is not what was written",
             )
             .because(damage),
-            store::Error::Closed => {
+            // Either way another process answers soon.
+            store::Error::Closed | store::Error::Restored => {
                 Self::new(Code::Unavailable, "the server is going down").retry_after(5)
             }
             store::Error::Unreachable(reason) => {

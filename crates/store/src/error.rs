@@ -170,6 +170,11 @@ pub enum Error {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// The database holds another store than was opened: it was restored, or made anew. Nothing is written to it.
+    #[error(
+        "the database holds another store than the one that was opened, which was restored or made anew: start again"
+    )]
+    Restored,
     /// The URL of the database says nothing that can be connected to.
     #[error("the URL of the database cannot be read: {0}")]
     Url(String),
@@ -312,6 +317,7 @@ pub(crate) fn again(error: &Error) -> Error {
     match error {
         Error::NoSpace => Error::NoSpace,
         Error::GivenUp => Error::GivenUp,
+        Error::Restored => Error::Restored,
         Error::Damaged(damage) => Error::Damaged(damage.clone()),
         Error::Unreachable(reason) => Error::Unreachable(reason.clone()),
         Error::Privilege(reason) => Error::Privilege(reason.clone()),

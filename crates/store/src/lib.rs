@@ -9,6 +9,7 @@ mod append;
 mod approvals;
 mod chain;
 mod controls;
+mod ending;
 mod erase;
 mod error;
 mod evidence;

@@ -31,6 +31,7 @@ mod toolsets;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -143,6 +144,8 @@ struct Inner {
     hints: Option<Hints>,
     /// Toolsets that are known to be stored.
     toolsets: Mutex<HashSet<Digest>>,
+    /// How often controls were shown to whoever follows them.
+    shown: AtomicU64,
 }
 
 impl Postgres {
@@ -171,6 +174,7 @@ impl Postgres {
                 holder,
                 hints,
                 toolsets: Mutex::default(),
+                shown: AtomicU64::new(0),
             }),
         };
         let unheld = evidence::checkpoint::unheld(&store.inner.pool, &config.dir).await?;

@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use audit::{Action, Draft};
 use domain::emergency::{Mode, Scope};
-use store::{Chain, PostgresConfig, Proof, SetControl, Store, StoreConfig};
+use store::{Chain, Error, PostgresConfig, Proof, SetControl, Store, StoreConfig};
 
 use crate::world::{Driven, asking, chain_of, goal_id, subject, tenant};
 
@@ -95,19 +95,23 @@ fn is_no_test_but_the_process_that_others_end() {
     };
     match mode.as_str() {
         "work" => runtime.block_on(async {
-            let store = match std::env::var("STORE_URL") {
-                Ok(url) => Store::connect(PostgresConfig::new(dir, url)).await,
-                Err(_) => Store::open(config),
-            };
-            work(&store.unwrap()).await;
+            work(&open(config).await.unwrap()).await;
         }),
         "long" => runtime.block_on(long(&Store::open(config).unwrap())),
         "hold" => {
-            let _store = Store::open(config).unwrap();
+            let _store = runtime.block_on(open(config)).unwrap();
             say("HOLDING");
             std::io::stdin().read_line(&mut String::new()).unwrap();
         }
         mode => panic!("{mode}"),
+    }
+}
+
+/// The store of the database that the environment names, or of the data directory.
+async fn open(config: StoreConfig) -> Result<Store, Error> {
+    match std::env::var("STORE_URL") {
+        Ok(url) => Store::connect(PostgresConfig::new(config.dir, url)).await,
+        Err(_) => Store::open(config),
     }
 }
 

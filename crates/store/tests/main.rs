@@ -34,6 +34,7 @@ mod posting;
 mod power;
 mod proxy;
 mod reaching;
+mod replacing;
 mod restoring;
 mod sealing;
 mod sharing;

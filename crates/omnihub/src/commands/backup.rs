@@ -24,9 +24,10 @@ pub(crate) struct Backup {
 
 /// Make the store from a backup, on hold
 ///
-/// The data directory must not be there yet, and with store.url the database must hold no store, and
-/// its role must own the schema as the first start's did. Every tenant is on hold afterwards: look at what happened since the backup,
-/// then lift each hold (PUT /api/v1/admin/emergency_controls, scope "all", mode "off").
+/// The data directory must not be there yet, and with store.url the database must hold no store, and its role must own the
+/// schema as the first start's did. Every tenant is on hold afterwards: look at what happened since the backup, then lift
+/// each hold (PUT /api/v1/admin/emergency_controls, scope "all", mode "off"). A server that still has the database open
+/// writes nothing to it and ends by itself.
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     /// The backup

@@ -8,10 +8,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Row, Statement};
 
-use super::connection::{As, Connection, pool};
+use super::connection::{As, Connection, Setup, pool};
 use super::evidence::verify::{CHAINS, ORPHANS, refuse_orphans};
 use super::tenants::{self, Tenant, chain};
 use super::{PostgresConfig, installation, schema, toolsets};
@@ -162,7 +162,7 @@ pub(crate) async fn back_up_postgres(
 struct Copying<'a> {
     copy: Copy,
     conn: &'a Connection,
-    setup: &'a Statement,
+    setup: &'a Setup,
     shared: &'a Shared,
 }
 

@@ -1,11 +1,15 @@
 //! Connections: a pool of them, and transactions whose statements travel together.
 //!
+//! A transaction that may write makes sure that the store is the one that was opened, before anything else: a database
+//! that was restored has a hold that whoever has the one before open knows nothing of.
+//!
 //! A transaction takes the role that may see one tenant, or the driver's queues, for itself alone: nothing is left on the
 //! connection, so that a pooler may stand between. Statements are prepared first, so that those that are awaited together
 //! (`try_join!` with `biased`, which polls in the order that is written) are sent at once and in order.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, RecyclingMethod, Runtime};
@@ -33,6 +37,10 @@ const KEEPALIVE_TRIES: u32 = 4;
 const BEGIN: &str = "SELECT set_config('role', $1, true), set_config('omnihub.tenant', $2, true),
     set_config('synchronous_commit', 'on', true), set_config('idle_in_transaction_session_timeout', $3, true),
     current_setting('fsync')";
+/// Fails, and the transaction with it, unless the store's newest epoch is the one that it was opened in. Whoever reads it
+/// keeps the table as it is until the transaction ends.
+const ALIVE: &str = "SELECT 1 / count(*) FROM (SELECT number, since FROM omnihub.epochs ORDER BY number DESC LIMIT 1)
+    AS newest WHERE number = $1 AND since = $2";
 /// Whether the server syncs at all.
 const FSYNC: &str = "SELECT current_setting('fsync')";
 
@@ -42,6 +50,28 @@ pub(crate) struct Pool {
     pool: deadpool_postgres::Pool,
     /// How long the server may take for one answer.
     timeout: Duration,
+    /// Empty: no store is opened.
+    life: Arc<OnceLock<Life>>,
+}
+
+/// The life of a store: its newest epoch, which no other store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) number: i64,
+    pub(super) since: i64,
+}
+
+impl Pool {
+    /// Writes from now on only to the store of that life.
+    pub(super) fn keep_to(&self, life: Life) {
+        // A pool is of one store, which is opened once.
+        self.life.get_or_init(|| life);
+    }
+
+    /// The life of the store that is open; `None`: none is.
+    pub(super) fn life(&self) -> Option<Life> {
+        self.life.get().copied()
+    }
 }
 
 /// Makes the pool; nothing is connected yet.
@@ -72,8 +102,11 @@ pub(super) fn pool(config: &PostgresConfig) -> Result<Pool, Error> {
         .create_timeout(Some(CONNECT_TIMEOUT.min(config.timeout)))
         .build()
         .map_err(|error| Error::Unreachable(error.to_string()))?;
-    let timeout = config.timeout;
-    Ok(Pool { pool, timeout })
+    Ok(Pool {
+        pool,
+        timeout: config.timeout,
+        life: Arc::default(),
+    })
 }
 
 /// Reads a URL; what is wrong with it is said without it, since it may hold a password.
@@ -124,6 +157,14 @@ pub(super) struct Connection {
     /// Whether a transaction may be open, or an answer outstanding.
     open: AtomicBool,
     timeout: Duration,
+    life: Option<Life>,
+}
+
+/// How transactions of a connection begin.
+pub(super) struct Setup {
+    turn: Statement,
+    /// `None`: no store is opened.
+    alive: Option<(Statement, Life)>,
 }
 
 impl Connection {
@@ -134,6 +175,7 @@ impl Connection {
             client: Some(client),
             open: AtomicBool::new(false),
             timeout: pool.timeout,
+            life: pool.life(),
         })
     }
 
@@ -178,31 +220,51 @@ impl Connection {
 
     /// Begins a transaction in somebody's name; awaited together with what follows, it costs no round trip. Each of its
     /// statements sees what was committed when that statement began.
-    pub(super) async fn begin(&self, setup: &Statement, of: As<'_>) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Restored`], whereupon nothing of it is done.
+    pub(super) async fn begin(&self, setup: &Setup, of: As<'_>) -> Result<(), Error> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
-        self.begin_as(setup, of, begin).await
+        tokio::try_join!(
+            biased;
+            self.batch(begin),
+            self.turn(setup, of),
+            self.check_alive(setup)
+        )?;
+        Ok(())
     }
 
     /// Begins a transaction that only reads, all of it of one moment.
-    pub(super) async fn begin_read(&self, setup: &Statement, of: As<'_>) -> Result<(), Error> {
+    pub(super) async fn begin_read(&self, setup: &Setup, of: As<'_>) -> Result<(), Error> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-        self.begin_as(setup, of, begin).await
-    }
-
-    async fn begin_as(&self, setup: &Statement, of: As<'_>, begin: &str) -> Result<(), Error> {
         tokio::try_join!(biased; self.batch(begin), self.turn(setup, of))?;
         Ok(())
     }
 
+    /// Makes sure that the store is the one that was opened; where it is not, the transaction is aborted with all that was
+    /// sent with this.
+    async fn check_alive(&self, setup: &Setup) -> Result<(), Error> {
+        let Some((alive, life)) = &setup.alive else {
+            return Ok(());
+        };
+        match self.query(alive, [&life.number, &life.since]).await {
+            Ok(_) => Ok(()),
+            Err(Error::Postgres(error)) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
+                Err(Error::Restored)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Goes on with a transaction in somebody's name.
-    pub(super) async fn turn(&self, setup: &Statement, of: As<'_>) -> Result<(), Error> {
+    pub(super) async fn turn(&self, setup: &Setup, of: As<'_>) -> Result<(), Error> {
         let (role, tenant) = match of {
             As::Chain(chain) => ("omnihub_app", chain.as_str()),
             As::Driver => ("omnihub_driver", ""),
         };
         // Half of it, so that who waits for a lock of a process that is gone has it before they give up.
         let idle = (self.timeout / 2).as_millis().to_string();
-        syncs(&self.query(setup, [&role, &tenant, &idle]).await?, 4)
+        syncs(&self.query(&setup.turn, [&role, &tenant, &idle]).await?, 4)
     }
 
     /// Makes sure that what the server says is written is on its disk.
@@ -218,9 +280,19 @@ impl Connection {
         Ok(())
     }
 
-    /// The statement that [`Connection::begin`] takes, after noting that a transaction is about to be open.
-    pub(super) async fn transaction(&mut self) -> Result<Statement, Error> {
-        let [setup] = self.prepare([BEGIN]).await?;
+    /// What [`Connection::begin`] takes, after noting that a transaction is about to be open.
+    pub(super) async fn transaction(&mut self) -> Result<Setup, Error> {
+        let setup = match self.life {
+            None => {
+                let [turn] = self.prepare([BEGIN]).await?;
+                Setup { turn, alive: None }
+            }
+            Some(life) => {
+                let [turn, alive] = self.prepare([BEGIN, ALIVE]).await?;
+                let alive = Some((alive, life));
+                Setup { turn, alive }
+            }
+        };
         *self.open.get_mut() = true;
         Ok(setup)
     }

@@ -3,6 +3,8 @@
 //! Whoever admits an effect holds a lock on the controls, shared with all who do, until its COMMIT; whoever changes them
 //! waits for those and keeps others out meanwhile. So an effect is admitted under the newest controls or not at all.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -72,7 +74,7 @@ impl Postgres {
         self.save_tenant(conn, &tenant).await?;
         // As it was written: what is answered does not stand on reading it anew.
         let gate = gate(generation, stored);
-        show(self, &gate);
+        show(self, &gate, None);
         if let Some(hints) = self.hints() {
             hints.say(Hint::controls(gate.generation()));
         }
@@ -116,19 +118,29 @@ impl Postgres {
 
 /// Reads the controls anew, and shows them to whoever follows them.
 pub(super) async fn refresh(store: &Postgres) -> Result<Gate, Error> {
+    let asked = store.inner.shown.load(Ordering::SeqCst);
     let gate = read_gate(&store.inner.pool).await?;
-    show(store, &gate);
+    show(store, &gate, Some(asked));
     Ok(gate)
 }
 
-/// Shows the controls to whoever follows them, unless newer ones are shown.
-fn show(store: &Postgres, gate: &Gate) {
+/// Shows the controls to whoever follows them, unless newer ones are shown. Older ones are shown as well where nothing was
+/// shown since they were asked for: then the database went back, by whatever means, and there are no newer ones.
+/// `asked`: how often controls had been shown then; `None`: they were not read.
+fn show(store: &Postgres, gate: &Gate, asked: Option<u64>) {
+    let times = &store.inner.shown;
     store.inner.shared.gate.send_if_modified(|shown| {
-        let newer = gate.generation() > shown.generation();
-        if newer {
+        let went_back = asked == Some(times.load(Ordering::SeqCst));
+        let news = match gate.generation().cmp(&shown.generation()) {
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Less => went_back,
+            std::cmp::Ordering::Equal => false,
+        };
+        if news {
             *shown = gate.clone();
+            times.fetch_add(1, Ordering::SeqCst);
         }
-        newer
+        news
     });
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use tokio_postgres::Row;
 
-use super::connection::{As, Connection, Pool};
+use super::connection::{As, Connection, Life, Pool};
 use super::read_one;
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
@@ -19,10 +19,10 @@ use crate::sqlite::moving::seal_in;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1330140515)";
 const READ: &str = "SELECT name, proof, verifier_key FROM omnihub.installation";
 pub(super) const FOUND: &str = "INSERT INTO omnihub.installation VALUES (1, $1, $2, $3, $4)";
-const EPOCH: &str = "SELECT coalesce(max(number), 0) FROM omnihub.epochs";
+const EPOCH: &str = "SELECT number, since FROM omnihub.epochs ORDER BY number DESC LIMIT 1";
 const FIRST_EPOCH: &str = "INSERT INTO omnihub.epochs VALUES (1, $1, 'founded')";
 
-/// Reads the installation, or founds it where the database is new.
+/// Reads the installation, or founds it where the database is new; from now on the pool keeps to its store.
 pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error> {
     let mut conn = Connection::take(pool).await?;
     let setup = conn.transaction().await?;
@@ -34,19 +34,29 @@ pub(super) async fn open(pool: &Pool, dir: &Path) -> Result<Installation, Error>
         conn.query(&read, []),
         conn.query(&epoch, [])
     )?;
-    let (stored, epoch) = match (rows.first(), epochs.first()) {
-        (Some(row), Some(epoch)) => (stored(row)?, epoch.try_get(0)?),
+    let (stored, life) = match (rows.first(), epochs.first()) {
+        (Some(row), Some(epoch)) => (stored(row)?, life(epoch)?),
         // A store that was founded before is never founded again.
-        (None, Some(epoch)) if epoch.try_get::<_, i64>(0)? > 0 => return Err(missing().into()),
+        (None, Some(_)) => return Err(missing().into()),
+        (Some(_), None) => return Err(Damage::row("epochs", 1, "it is missing").into()),
         // Nor is one founded beside another that was meant to be moved.
         _ if dir.join(DATABASE).exists() => return Err(not_moved(dir.to_owned()).await?),
-        _ => (found(&conn, dir).await?, 1),
+        _ => found(&conn, dir).await?,
     };
     // The keys are looked at before anything is kept.
-    let installation = stored.with_keys(dir, epoch)?;
+    let installation = stored.with_keys(dir, life.number)?;
     conn.batch("COMMIT").await?;
     conn.ended();
+    pool.keep_to(life);
     Ok(installation)
+}
+
+/// Reads the newest epoch.
+fn life(row: &Row) -> Result<Life, Error> {
+    Ok(Life {
+        number: row.try_get(0)?,
+        since: row.try_get(1)?,
+    })
 }
 
 /// What whoever wants to found a store beside one on SQLite is told: what became of that.
@@ -88,7 +98,7 @@ fn stored(row: &Row) -> Result<Stored, Error> {
     })
 }
 
-async fn found(conn: &Connection, dir: &Path) -> Result<Stored, Error> {
+async fn found(conn: &Connection, dir: &Path) -> Result<(Stored, Life), Error> {
     let stored = Stored::found(dir)?;
     let now = Timestamp::now().as_microsecond();
     let [found, first_epoch] = conn.prepare([FOUND, FIRST_EPOCH]).await?;
@@ -100,5 +110,9 @@ async fn found(conn: &Connection, dir: &Path) -> Result<Stored, Error> {
         ),
         conn.execute(&first_epoch, [&now])
     )?;
-    Ok(stored)
+    let first = Life {
+        number: 1,
+        since: now,
+    };
+    Ok((stored, first))
 }

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use domain::id::{GoalId, TenantId};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio_postgres::Row;
 
-use super::connection::As;
+use super::connection::{As, Life};
 use super::{Inner, Postgres, controls};
+use crate::ending::end_process;
 use crate::error::Error;
 use crate::hints::{Heard, Hints, News};
 
@@ -21,9 +23,9 @@ const HINTED_PAUSE: Duration = Duration::from_millis(10);
 /// Goals that are looked at together.
 const GOALS_AT_ONCE: usize = 1_000;
 
-/// The generation of the controls, and the newest notice.
-const NEWEST: &str =
-    "SELECT generation, (SELECT coalesce(max(id), 0) FROM omnihub.outbox) FROM omnihub.gate";
+/// The generation of the controls, the newest notice, and the store's newest epoch.
+const NEWEST: &str = "SELECT generation, (SELECT coalesce(max(id), 0) FROM omnihub.outbox), number, since
+    FROM omnihub.gate LEFT JOIN omnihub.epochs ON number = (SELECT max(number) FROM omnihub.epochs)";
 
 /// Looks until the store is dropped.
 pub(super) fn start(store: &Postgres, every: Duration) {
@@ -90,6 +92,7 @@ async fn look_at(store: &Postgres, noticed: &mut i64, news: News) -> Result<(), 
 
 async fn look_at_newest(store: &Postgres, noticed: &mut i64) -> Result<(), Error> {
     let rows = store.read_one(As::Driver, NEWEST, []).await?;
+    check_alive(store, &rows)?;
     let newest = u64::try_from(controls::generation(&rows)?).unwrap_or(0);
     let notice = rows.first().map(|row| row.try_get(1)).transpose()?;
     if notice != Some(*noticed) {
@@ -97,10 +100,25 @@ async fn look_at_newest(store: &Postgres, noticed: &mut i64) -> Result<(), Error
         let notices = &store.inner.shared.notices;
         notices.send_modify(|count| *count += 1);
     }
-    if newest > store.inner.shared.gate.borrow().generation() {
+    if newest != store.inner.shared.gate.borrow().generation() {
         controls::refresh(store).await?;
     }
     Ok(())
+}
+
+/// Ends the process where another store is in place of the one that was opened: whatever is known here, and whatever is in
+/// flight, is of another past. Where there is none yet, whoever is about to bring it in is not anticipated: a process
+/// that is started again would found one.
+fn check_alive(store: &Postgres, rows: &[Row]) -> Result<(), Error> {
+    let number = rows.first().map(|row| row.try_get(2)).transpose()?;
+    let (Some(number), Some(row)) = (number.flatten(), rows.first()) else {
+        return Err(Error::Restored);
+    };
+    let since = row.try_get(3)?;
+    match store.inner.pool.life() == Some(Life { number, since }) {
+        true => Ok(()),
+        false => end_process(&Error::Restored),
+    }
 }
 
 async fn look_at_goals(store: &Postgres, goals: &[(TenantId, GoalId)]) -> Result<(), Error> {

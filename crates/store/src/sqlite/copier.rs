@@ -12,9 +12,9 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
+use crate::ending::end_process;
 use crate::error::Error;
 use crate::fault;
-use crate::sqlite::writer::end_process;
 
 /// Pages in the log before it is copied: 16 MiB, past which a longer log saved nothing more.
 pub(crate) const LOG_PAGES: u32 = 4_096;

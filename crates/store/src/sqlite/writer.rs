@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::copier::Copier;
 use super::space::Space;
 use super::state::{Staged, State};
-use crate::error::{Error, Failure, again, with_source};
+use crate::ending::end_process;
+use crate::error::{Error, Failure, again};
 use crate::fault;
 use crate::lock::Lock;
 use crate::shared::Shared;
@@ -330,15 +331,6 @@ fn take(queue: &mut mpsc::Receiver<Box<dyn Request>>, group: &mut Vec<Box<dyn Re
 
 fn is_io(error: &Error) -> bool {
     matches!(error, Error::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure))
-}
-
-/// Ends the process: what the disk holds is not known, and only reading it anew can tell (DESIGN law 4).
-pub(crate) fn end_process(error: &Error) -> ! {
-    eprintln!(
-        "the store cannot write, so the process ends: {}",
-        with_source(error)
-    );
-    std::process::abort()
 }
 
 #[cfg(test)]
