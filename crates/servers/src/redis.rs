@@ -26,12 +26,20 @@ impl Redis {
     /// # Errors
     /// [`Error`] where it cannot be had.
     pub fn start() -> Result<Self, Error> {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with settings such as `--rename-command`, each word by itself. It has to answer without a password.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be had.
+    pub fn start_with(settings: &[&str]) -> Result<Self, Error> {
         let program = program()?.display().to_string();
         let dir = folder("redis", None)?;
         let [port] = free_ports()?;
         let (port_text, data) = (port.to_string(), dir.display().to_string());
-        let server = [
-            &program,
+        let mut server = vec![
+            program.as_str(),
             "--port",
             &port_text,
             "--bind",
@@ -41,6 +49,7 @@ impl Redis {
             "--dir",
             &data,
         ];
+        server.extend(settings);
         let server = Self {
             process: start("redis", (&dir, port), &server, End::Told)?,
             port,

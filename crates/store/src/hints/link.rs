@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Msg, PushInfo};
+use redis::{AsyncConnectionConfig, ErrorKind, Msg, PushInfo};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -72,6 +72,20 @@ fn reason(error: &redis::RedisError) -> String {
     let said = error.to_string();
     let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
     words.chars().take(REASON_MAX).collect()
+}
+
+/// What an error of the greeting says. A server may answer with what it was sent, and that names user and password: of its
+/// own words only the code is told.
+fn refusal(error: &redis::RedisError) -> String {
+    if matches!(error.kind(), ErrorKind::Io | ErrorKind::RESP3NotSupported) {
+        return reason(error);
+    }
+    let code = error.code().unwrap_or_default();
+    let is_code = |letter: char| letter.is_ascii_uppercase() || letter == '_';
+    match !code.is_empty() && code.chars().all(is_code) {
+        true => format!("it refused the greeting (HELLO): {code}"),
+        false => format!("it did not greet (HELLO): {}", error.category()),
+    }
 }
 
 impl Link {
@@ -209,7 +223,7 @@ async fn dial(
             .set_response_timeout(Some(DEADLINE))
             .set_push_sender(heard);
         let dialled = MultiplexedConnection::new_with_config(&server.user, stream, config);
-        dialled.await.map_err(|error| reason(&error))
+        dialled.await.map_err(|error| refusal(&error))
     };
     match timeout(DIAL_TIMEOUT, dialling).await {
         Ok(dialled) => dialled.map(|(conn, driver)| (conn, driver.boxed())),

@@ -37,6 +37,28 @@ async fn a_password_is_given_and_never_said() {
     two.hear_of_everything("g").await;
 }
 
+#[tokio::test]
+async fn a_server_that_answers_with_what_it_was_sent_is_not_quoted() {
+    let disabled = servers::Redis::start_with(&["--rename-command", "HELLO", ""]);
+    let Some((place, redis)) = Place::postgres().zip(servers::or_skip(disabled)) else {
+        return;
+    };
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut lock = redis::cmd("CONFIG");
+    let lock = lock.arg("SET").arg("requirepass").arg("geheim");
+    lock.exec(&mut client.get_connection().unwrap()).unwrap();
+    for who in [":geheim@", "ana:geheim@"] {
+        let url = format!("redis://{who}127.0.0.1:{}", redis.port());
+        let store = connect(&place, &url, HARDLY_EVER).await;
+        let state = became(&store, |state| *state != HintState::Dialling).await;
+        let reached = RedisConfig { url, ca: None }.reach().await.unwrap_err();
+        for said in [format!("{state:?}"), reached.to_string()] {
+            assert!(said.contains("HELLO") && said.contains("ERR"), "{said}");
+            assert!(!said.contains("geheim") && !said.contains("ana"), "{said}");
+        }
+    }
+}
+
 /// Stands before Redis and encrypts; returns its port.
 async fn encrypted(certificates: &Certificates, redis: u16) -> u16 {
     let chain = CertificateDer::pem_file_iter(certificates.path("server.pem")).unwrap();
