@@ -4,6 +4,7 @@
 //! Law: a hint is never believed. Whoever hears one looks at the database sooner; whoever hears none looks all the same
 //! (`postgres/poll.rs`). Nothing that commits, asks or reads ever waits for Redis.
 
+mod frame;
 mod heard;
 mod link;
 mod message;

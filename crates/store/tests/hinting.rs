@@ -372,12 +372,10 @@ async fn a_store_that_is_dropped_hears_no_more() {
     let two = Two::at(place, &redis.url(), HARDLY_EVER).await;
     two.live().await;
     let channel = lies::channel(&two.says);
-    assert_eq!(lies::listeners(redis, &channel), 2);
+    assert_eq!(lies::listeners(redis, &channel).await, 2);
     drop(two);
     soon("the end", async {
-        while lies::listeners(redis, &channel) > 0 {
-            tokio::task::yield_now().await;
-        }
+        while lies::listeners(redis, &channel).await > 0 {}
     })
     .await;
 }

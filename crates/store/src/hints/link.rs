@@ -15,6 +15,7 @@ use redis::{AsyncConnectionConfig, ErrorKind, Msg, PushInfo};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use super::frame::Bounded;
 use super::heard::Heard;
 use super::message::Hint;
 use super::server::Server;
@@ -121,9 +122,11 @@ impl Link {
             Ok(dialled) => dialled,
             Err(reason) => return End::Lost(reason),
         };
-        // Whichever ends first ends the connection.
+        // Whichever ends first ends the connection. What carries it comes first: an answer that is there is taken in before
+        // anybody is found to have waited for it too long, such as after this process stood still.
         tokio::select! {
-            () = driver => End::Lost("the connection was closed".to_owned()),
+            biased;
+            why = driver => End::Lost(why.to_owned()),
             end = self.talk(conn) => match end {
                 Ok(()) => End::Store,
                 Err(end) => end,
@@ -207,18 +210,21 @@ pub(super) async fn reach(server: &Server) -> Result<(), String> {
     let ping = async { redis::cmd("PING").exec_async(&mut conn).await };
     // Whichever ends first ends the connection.
     tokio::select! {
-        () = driver => Err("the connection was closed".to_owned()),
+        biased;
+        why = driver => Err(why.to_owned()),
         pinged = ping => pinged.map_err(|error| reason(&error)),
     }
 }
 
-/// Connects and greets, or says why not; the future beside the connection carries it, and ends with it.
+/// Connects and greets, or says why not; the future beside the connection carries it, and ends with it, saying why.
 async fn dial(
     server: &Server,
     heard: impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static,
-) -> Result<(MultiplexedConnection, BoxFuture<'static, ()>), String> {
+) -> Result<(MultiplexedConnection, BoxFuture<'static, &'static str>), String> {
+    let overlong = Arc::<AtomicBool>::default();
     let dialling = async {
         let stream = server.connect().await.map_err(|error| error.to_string())?;
+        let stream = Bounded::new(stream, Arc::clone(&overlong));
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(DEADLINE))
             .set_push_sender(heard);
@@ -226,7 +232,16 @@ async fn dial(
         dialled.await.map_err(|error| refusal(&error))
     };
     match timeout(DIAL_TIMEOUT, dialling).await {
-        Ok(dialled) => dialled.map(|(conn, driver)| (conn, driver.boxed())),
+        Ok(dialled) => dialled.map(|(conn, driver)| {
+            let why = move |()| match overlong.load(Ordering::Relaxed) {
+                true => "it sent more at once than any message has",
+                false => "the connection was closed",
+            };
+            (conn, driver.map(why).boxed())
+        }),
         Err(_) => Err(format!("no answer within {} s", DIAL_TIMEOUT.as_secs())),
     }
 }
+
+#[cfg(test)]
+mod tests;
