@@ -65,18 +65,28 @@ pub fn read_or_create(path: &Path) -> Result<[u8; KEY_BYTES], Error> {
     }
 }
 
-/// Reads the name that a file holds, or gives it a new one.
+/// Reads the name that a file holds for somebody, or gives it a new one where it holds none, or somebody else's. Whoever
+/// asks is alone with the folder.
 ///
 /// # Errors
 /// [`Error::File`] where the file can be neither read nor made.
-pub(crate) fn read_or_create_name(path: &Path) -> Result<String, Error> {
+pub(crate) fn read_or_create_name(path: &Path, of: &str) -> Result<String, Error> {
     match fs::read_to_string(path) {
-        Ok(name) => return Ok(name.trim().to_owned()),
+        Ok(name) if name.trim().ends_with(of) => return Ok(name.trim().to_owned()),
+        Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(Error::file("read", path)(error)),
     }
-    let name = uuid::Uuid::now_v7().to_string();
-    write_synced(path, name.as_bytes())?;
+    let name = format!("{}/{of}", uuid::Uuid::now_v7());
+    let draft = path.with_extension("new");
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Error::file("remove", &draft)(error));
+        }
+        _ => {}
+    }
+    write_synced(&draft, name.as_bytes())?;
+    fs::rename(&draft, path).map_err(Error::file("create", path))?;
     Ok(name)
 }
 

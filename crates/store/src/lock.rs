@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -49,6 +49,13 @@ impl Lock {
             .and_then(|()| writeln!(file, "{}", std::process::id()));
         write.map_err(Error::file("write", &path))?;
         Ok(Self { file })
+    }
+
+    /// The file that is locked, by the numbers of its device and its own: while it is held no other file of this machine has
+    /// both.
+    pub(crate) fn file(&self) -> Result<(u64, u64), Error> {
+        let about = self.file.metadata().map_err(Error::file("read", "lock"))?;
+        Ok((about.dev(), about.ino()))
     }
 }
 

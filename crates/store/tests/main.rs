@@ -22,6 +22,7 @@ mod founding;
 mod golden;
 mod guarding;
 mod hinting;
+mod leading;
 mod limiting;
 mod listing;
 mod load;

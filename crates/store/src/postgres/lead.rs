@@ -1,7 +1,8 @@
 //! The lead in Postgres: one row, whose lease runs by the database's clock.
 //!
 //! The holder is the data directory, where this process has it for itself: then whoever held the lead under that name
-//! before is known to be dead, and the lead goes on. Otherwise every process is a holder of its own.
+//! before is known to be dead, and the lead goes on. Otherwise every process is a holder of its own. A directory is known
+//! by its lock on this machine since it was started: a copy of it, wherever it came to, is another (ADR 12).
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::lock::Lock;
 
 /// The file that names a data directory as a holder.
 const FILE: &str = "holder";
+/// What Linux calls itself since it was started, and no other machine does.
+const MACHINE_START: &str = "/proc/sys/kernel/random/boot_id";
 
 const LEAD: &str =
     "UPDATE omnihub.leader SET until = now() + make_interval(secs => $2), holder = $1,
@@ -50,17 +53,37 @@ impl Holder {
     /// The holder of a data directory.
     pub(super) fn of(dir: &Path) -> Result<Self, Error> {
         match Lock::take(dir) {
-            Ok(lock) => Ok(Self {
-                name: keys::read_or_create_name(&dir.join(FILE))?,
-                _lock: Some(lock),
-            }),
+            Ok(lock) => {
+                let start = std::fs::read_to_string(MACHINE_START).ok();
+                let name = match start.as_deref().map(str::trim) {
+                    Some(start) => {
+                        keys::read_or_create_name(&dir.join(FILE), &of(start, lock.file()?))?
+                    }
+                    // Whoever cannot tell goes by a name of its own, and waits for what its own past has in flight.
+                    None => fresh(),
+                };
+                Ok(Self {
+                    name,
+                    _lock: Some(lock),
+                })
+            }
             Err(Error::InUse { .. }) => Ok(Self {
-                name: uuid::Uuid::now_v7().to_string(),
+                name: fresh(),
                 _lock: None,
             }),
             Err(error) => Err(error),
         }
     }
+}
+
+/// A name that nobody else has.
+fn fresh() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// What no copy of a data directory has while its lock is held.
+fn of(start: &str, (device, file): (u64, u64)) -> String {
+    format!("{start}/{device:x}.{file:x}")
 }
 
 impl Postgres {
@@ -95,7 +118,9 @@ impl Postgres {
     ) -> Result<Vec<Queued>, Error> {
         let values: [&(dyn ToSql + Sync); 2] = [&i64::from(limit), &lease.as_secs_f64()];
         let rows = self.change(As::Driver, TAKE, values).await?;
-        queued(&rows)
+        let mut queued = queued(&rows)?;
+        queued.sort_by_key(|queued| queued.id);
+        Ok(queued)
     }
 
     pub(crate) async fn told(&self, queued: &[u64]) -> Result<(), Error> {
@@ -126,4 +151,35 @@ fn queued(rows: &[Row]) -> Result<Vec<Queued>, Error> {
         })
     });
     queued.collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::of;
+    use crate::keys::read_or_create_name;
+
+    #[test]
+    fn a_name_stays_with_the_directory_that_it_is_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("holder");
+        let name = |of: &str| read_or_create_name(&path, of).unwrap();
+        let here = of("start", (1, 2));
+        let first = name(&here);
+        assert_eq!(name(&here), first);
+        let elsewhere = [
+            of("another start", (1, 2)),
+            of("start", (2, 2)),
+            of("start", (1, 3)),
+            of("start", (0x11, 2)),
+        ];
+        for of in &elsewhere {
+            let other = name(of);
+            assert_ne!(other, first);
+            assert_eq!(name(of), other);
+        }
+        // As an earlier release wrote it.
+        std::fs::write(&path, "01a2302c-3526-75eb-92a1-1ebab9a7d1f6").unwrap();
+        assert!(name(&here).ends_with(&here));
+    }
 }
