@@ -2,14 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use audit::Action;
 use store::{
     Chain, Error, Location, Manifest, Page, PostgresConfig, Store, StoreConfig, VerifyOptions,
     back_up, restore,
 };
+use tokio::task::JoinHandle;
 
 use crate::child;
 use crate::crash::check;
@@ -169,42 +169,55 @@ async fn a_backup_of_postgres_is_restored_wherever_one_wants() {
     }
 }
 
+/// What a store at work has answered so far.
+type Answers = Arc<Mutex<Vec<String>>>;
+
+/// Lets a store work for ever.
+fn work(store: Store) -> (JoinHandle<()>, Answers) {
+    let answers = Answers::default();
+    let said = Arc::clone(&answers);
+    let say = move |line: &str| said.lock().unwrap().push(line.to_owned());
+    let work = async move {
+        for number in 0.. {
+            child::do_all(&store, &format!("g{number}"), &say).await;
+        }
+    };
+    (tokio::spawn(work), answers)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_of_postgres_at_work_holds_all_that_was_answered_before() {
     let Some(place) = Place::postgres() else {
         return;
     };
-    let store = place.open().await;
     let dir = tempfile::tempdir().unwrap();
-    let answered = Arc::new(AtomicUsize::new(0));
-    let (counted, at_work) = (Arc::clone(&answered), store.clone());
-    let work = tokio::spawn(async move {
-        for number in 0.. {
-            let of = tenant(["acme", "other", "third"][number % 3]);
-            let mut goal = Driven::new(&at_work, &of, &format!("g{number}"));
-            goal.accept(&at_work, &chain_of(2));
-            goal.start();
-            at_work.append(goal.append()).await.unwrap();
-            goal.succeed();
-            at_work.append(goal.append()).await.unwrap();
-            counted.store(number + 1, Ordering::SeqCst);
-        }
-    });
+    let (work, answers) = work(place.open().await);
     let of = Location::Database(place.config().unwrap());
+    let mut backups = Vec::new();
     for round in 1..5 {
-        while answered.load(Ordering::SeqCst) < round * 50 {
-            tokio::task::yield_now().await;
-        }
-        let before = answered.load(Ordering::SeqCst);
+        soon("work", async {
+            while answers.lock().unwrap().len() < round * BETWEEN {
+                assert!(!work.is_finished(), "the store works no more");
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let answered = answers.lock().unwrap().clone();
         let backup = dir.path().join(format!("backup-{round}"));
         // Read whole once it is written: every goal follows from its journal, every chain ends where its entries do.
-        let manifest = of.back_up(&backup).await.unwrap();
-        assert!(manifest.goals >= before as u64, "{before}: {manifest:?}");
-        let into = StoreConfig::new(dir.path().join(format!("restored-{round}")));
-        let into = Location::Directory(into);
-        into.restore(&backup, &subject("olaf")).await.unwrap();
+        of.back_up(&backup).await.unwrap();
+        backups.push((backup, answered));
     }
+    assert!(!work.is_finished(), "the store works no more");
     work.abort();
+    let restore = move || {
+        for (backup, answered) in backups {
+            let into = dir.path().join(format!("restored-{}", answered.len()));
+            restore(&backup, &into, &subject("olaf")).unwrap();
+            assert_eq!(check(&into, &answered), Ok(()));
+        }
+    };
+    tokio::task::spawn_blocking(restore).await.unwrap();
 }
 
 #[tokio::test]

@@ -130,8 +130,7 @@ async fn work(store: &Store) {
         let (store, name) = (store.clone(), name.clone());
         lanes.spawn(async move {
             for round in 0..ROUNDS {
-                goal(&store, &format!("{name}{lane}-{round}")).await;
-                beside(&store, &format!("{name}{lane}-{round}")).await;
+                do_all(&store, &format!("{name}{lane}-{round}"), &say).await;
             }
         });
     }
@@ -141,8 +140,17 @@ async fn work(store: &Store) {
     say("DONE");
 }
 
+/// Says what was answered, a line each.
+pub type Say = dyn Fn(&str) + Send + Sync;
+
+/// Does everything once, and says what was answered.
+pub async fn do_all(store: &Store, trace: &str, say: &Say) {
+    goal(store, trace, say).await;
+    beside(store, trace, say).await;
+}
+
 /// A goal that is asked about, granted and completed.
-async fn goal(store: &Store, trace: &str) {
+async fn goal(store: &Store, trace: &str, say: &Say) {
     let acme = tenant("acme");
     let mut goal = Driven::new(store, &acme, trace);
     goal.accept(store, &asking());
@@ -161,7 +169,7 @@ async fn goal(store: &Store, trace: &str) {
         answer: b"accepted".to_vec(),
     };
     first.created.as_mut().unwrap().idempotency = Some((key, answer));
-    append(store, trace, first).await;
+    append(store, trace, first, say).await;
     let grant = goal.grant();
     let posted = store
         .post(&acme, &goal_id(trace), grant.clone(), |_| Ok::<(), ()>(()))
@@ -170,18 +178,18 @@ async fn goal(store: &Store, trace: &str) {
     say(&format!("POSTED {trace} {}", posted.id));
     goal.hear(posted.id, grant);
     goal.start();
-    append(store, trace, goal.append()).await;
+    append(store, trace, goal.append(), say).await;
     goal.succeed();
-    append(store, trace, goal.append()).await;
+    append(store, trace, goal.append(), say).await;
 }
 
-async fn append(store: &Store, trace: &str, append: store::Append) {
+async fn append(store: &Store, trace: &str, append: store::Append, say: &Say) {
     let appended = store.append(append).await.unwrap();
     say(&format!("APPENDED {trace} {}", appended.sequence));
 }
 
 /// What belongs to no goal.
-async fn beside(store: &Store, trace: &str) {
+async fn beside(store: &Store, trace: &str, say: &Say) {
     let chain = Chain::Tenant(tenant("acme"));
     let failed = Draft::new(Action::AUTH_FAILED, "nobody", "token", trace);
     store
