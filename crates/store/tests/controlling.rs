@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{AppendError, Chain, Gate, SetControl, Store};
 
 use crate::place::{Place, on_either_store};
+use crate::sharing;
 use crate::world::{Driven, chain_of, goal_id, subject, tenant};
 
 on_either_store!(
@@ -177,4 +178,28 @@ async fn who_admits_has_to_have_seen_the_newest_controls(place: Place) {
     assert!(matches!(refused, AppendError::Gate), "{refused:?}");
     append.gate = gate.generation();
     store.append(append).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_control_that_was_set_is_answered_and_shown_although_it_cannot_be_read_anew() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let store = place.open().await;
+    sharing::set(&store, "acme", Mode::Hold).await.unwrap();
+    place
+        .sql("REVOKE SELECT ON omnihub.gate FROM omnihub_driver")
+        .await;
+    for mode in [Mode::Cancel, Mode::Off] {
+        let gate = sharing::set(&store, "acme", mode).await.unwrap();
+        assert_eq!(gate.generation(), store.gate().generation());
+        place
+            .sql("GRANT SELECT ON omnihub.gate TO omnihub_driver")
+            .await;
+        let read = store.look_at_controls().await.unwrap();
+        assert_eq!(format!("{gate:?}"), format!("{read:?}"));
+        place
+            .sql("REVOKE SELECT ON omnihub.gate FROM omnihub_driver")
+            .await;
+    }
 }

@@ -213,30 +213,6 @@ async fn what_a_group_committed_is_answered_although_the_controls_cannot_be_read
     };
 }
 
-#[tokio::test]
-async fn a_control_that_was_set_is_answered_and_shown_although_it_cannot_be_read_anew() {
-    let Some(place) = Place::postgres() else {
-        return;
-    };
-    let store = place.open().await;
-    set(&store, "acme", Mode::Hold).await.unwrap();
-    place
-        .sql("REVOKE SELECT ON omnihub.gate FROM omnihub_driver")
-        .await;
-    for mode in [Mode::Cancel, Mode::Off] {
-        let gate = set(&store, "acme", mode).await.unwrap();
-        assert_eq!(gate.generation(), store.gate().generation());
-        place
-            .sql("GRANT SELECT ON omnihub.gate TO omnihub_driver")
-            .await;
-        let read = store.look_at_controls().await.unwrap();
-        assert_eq!(format!("{gate:?}"), format!("{read:?}"));
-        place
-            .sql("REVOKE SELECT ON omnihub.gate FROM omnihub_driver")
-            .await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn controls_change_only_when_nothing_is_being_admitted_under_the_old_ones() {
     let Some(place) = Place::postgres() else {

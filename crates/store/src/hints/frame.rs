@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Longest frame that is read, in bytes: the longest message that is taken, twice over, with its channel and all lengths.
+/// Longest frame that is read, in bytes: twice the longest message that is taken, so that its channel and all lengths fit.
 const FRAME_BYTES_MAX: usize = 1 << 17;
 /// Bytes of the shortest value within a frame.
 const VALUE_BYTES_MIN: usize = 3;
