@@ -1,9 +1,15 @@
 //! The rows that a group writes, a list a column, so that each table is one statement.
 
+mod tables;
+
 use domain::id::{GoalId, TenantId};
 use jiff::Timestamp;
 use tokio_postgres::{Row, Statement};
 
+use self::tables::{
+    Answers, CREATE, Created, IDEMPOTENCY, JOURNAL, Journal, PAYLOADS, Payloads, STAND, Standing,
+    when,
+};
 use super::Toolsets;
 use crate::append::GoalRow;
 use crate::approvals::follow::Change;
@@ -11,37 +17,17 @@ use crate::error::Error;
 use crate::evidence::Sealed;
 use crate::fault;
 use crate::idempotency::{Answer, RequestKey};
-use crate::journal::FORM;
 use crate::postgres::approvals::{CLOSE, Closes};
 use crate::postgres::connection::Connection;
 use crate::postgres::evidence;
 use crate::postgres::lead::QUEUE;
 use crate::shared::Queues;
 
-const CREATE: &str = "INSERT INTO omnihub.goals
-    SELECT id, $1, goal, owner, created_at, '', NULL, created_at, NULL, NULL, 0, NULL, NULL
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[]) AS new(id, goal, owner, created_at)";
-const STAND: &str = "UPDATE omnihub.goals SET status = now.status, reason = now.reason, updated_at = now.updated_at,
-    finished_at = now.finished_at, wake_at = now.wake_at, sequence = now.sequence,
-    driver = CASE WHEN now.starts THEN $10 ELSE driver END
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[])
-        AS now(id, status, reason, updated_at, finished_at, wake_at, sequence, starts)
-    WHERE goals.id = now.id AND goals.tenant = $1";
-const JOURNAL: &str = "INSERT INTO omnihub.journal
-    SELECT goal, first_sequence, $1, payloads, $5, $6, events
-    FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], $7::bytea[]) AS new(goal, first_sequence, payloads, events)";
-const PAYLOADS: &str = "INSERT INTO omnihub.payloads
-    SELECT goal, first_sequence, $1, bodies
-    FROM unnest($2::bigint[], $3::bigint[], $4::bytea[]) AS new(goal, first_sequence, bodies)";
 const HEARD: &str =
     "DELETE FROM omnihub.inbox USING unnest($1::bigint[], $2::bigint[]) AS heard(goal, id)
     WHERE inbox.goal = heard.goal AND inbox.id <= heard.id";
 const OUTBOX: &str = "INSERT INTO omnihub.outbox (tenant, kind, body, at, attempts, due_at)
     SELECT $1, kind, body, $4, 0, $4 FROM unnest($2::text[], $3::bytea[]) AS new(kind, body)";
-const IDEMPOTENCY: &str = "INSERT INTO omnihub.idempotency
-    SELECT $1, principal, route, name, digest, answer, goal
-    FROM unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bigint[])
-        AS new(principal, route, name, digest, answer, goal)";
 
 /// The rows of one group.
 #[derive(Default)]
@@ -70,51 +56,6 @@ pub(super) struct Rows {
 pub(super) struct Queued<'a> {
     goals: Vec<&'a str>,
     accepted: Vec<bool>,
-}
-
-#[derive(Default)]
-struct Created {
-    ids: Vec<i64>,
-    goals: Vec<String>,
-    owners: Vec<String>,
-    created_at: Vec<i64>,
-}
-
-#[derive(Default)]
-struct Standing {
-    ids: Vec<i64>,
-    statuses: Vec<&'static str>,
-    reasons: Vec<Option<String>>,
-    updated_at: Vec<i64>,
-    finished_at: Vec<Option<i64>>,
-    wake_at: Vec<Option<i64>>,
-    sequences: Vec<i64>,
-    starts: Vec<bool>,
-}
-
-#[derive(Default)]
-struct Journal {
-    goals: Vec<i64>,
-    firsts: Vec<i64>,
-    payloads: Vec<bool>,
-    events: Vec<Vec<u8>>,
-}
-
-#[derive(Default)]
-struct Payloads {
-    goals: Vec<i64>,
-    firsts: Vec<i64>,
-    bodies: Vec<Vec<u8>>,
-}
-
-#[derive(Default)]
-struct Answers {
-    principals: Vec<String>,
-    routes: Vec<String>,
-    names: Vec<String>,
-    digests: Vec<Vec<u8>>,
-    answers: Vec<Vec<u8>>,
-    goals: Vec<i64>,
 }
 
 impl Rows {
@@ -282,142 +223,8 @@ impl Rows {
     }
 }
 
-/// Runs a statement only where it has something to write.
-async fn when<T: Default>(
-    needed: bool,
-    statement: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    match needed {
-        true => statement.await,
-        false => Ok(T::default()),
-    }
-}
-
 impl Queued<'_> {
     pub(super) fn is_empty(&self) -> bool {
         self.goals.is_empty()
-    }
-}
-
-impl Created {
-    async fn write(
-        &self,
-        conn: &Connection,
-        statement: &Statement,
-        tenant: &str,
-    ) -> Result<u64, Error> {
-        when(!self.ids.is_empty(), async {
-            conn.execute(
-                statement,
-                [
-                    &tenant,
-                    &self.ids,
-                    &self.goals,
-                    &self.owners,
-                    &self.created_at,
-                ],
-            )
-            .await
-        })
-        .await
-    }
-}
-
-impl Standing {
-    async fn write(
-        &self,
-        conn: &Connection,
-        statement: &Statement,
-        (tenant, holder): (&str, &str),
-    ) -> Result<u64, Error> {
-        let written = conn.execute(
-            statement,
-            [
-                &tenant,
-                &self.ids,
-                &self.statuses,
-                &self.reasons,
-                &self.updated_at,
-                &self.finished_at,
-                &self.wake_at,
-                &self.sequences,
-                &self.starts,
-                &holder,
-            ],
-        );
-        match written.await? {
-            written if written == self.ids.len() as u64 => Ok(written),
-            written => Err(Error::Lost(format!(
-                "{written} goals of {} were there to be written",
-                self.ids.len()
-            ))),
-        }
-    }
-}
-
-impl Journal {
-    async fn write(
-        &self,
-        conn: &Connection,
-        statement: &Statement,
-        (tenant, written_at): (&str, i64),
-    ) -> Result<u64, Error> {
-        conn.execute(
-            statement,
-            [
-                &tenant,
-                &self.goals,
-                &self.firsts,
-                &self.payloads,
-                &written_at,
-                &FORM,
-                &self.events,
-            ],
-        )
-        .await
-    }
-}
-
-impl Payloads {
-    async fn write(
-        &self,
-        conn: &Connection,
-        statement: &Statement,
-        tenant: &str,
-    ) -> Result<u64, Error> {
-        when(!self.goals.is_empty(), async {
-            conn.execute(
-                statement,
-                [&tenant, &self.goals, &self.firsts, &self.bodies],
-            )
-            .await
-        })
-        .await
-    }
-}
-
-impl Answers {
-    async fn write(
-        &self,
-        conn: &Connection,
-        statement: &Statement,
-        tenant: &str,
-    ) -> Result<u64, Error> {
-        when(!self.goals.is_empty(), async {
-            conn.execute(
-                statement,
-                [
-                    &tenant,
-                    &self.principals,
-                    &self.routes,
-                    &self.names,
-                    &self.digests,
-                    &self.answers,
-                    &self.goals,
-                ],
-            )
-            .await
-        })
-        .await
     }
 }
