@@ -25,6 +25,19 @@ pub struct Loaded {
     pub elsewhere: bool,
 }
 
+/// Where a goal stands, by its row alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who submitted it.
+    pub owner: Subject,
+    /// Its status.
+    pub status: GoalStatus,
+    /// The sequence of its newest event.
+    pub sequence: u64,
+    /// Whether wishes wait in its inbox, at the same moment.
+    pub wished: bool,
+}
+
 /// An open goal, as the driver finds it again at start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenGoal {
@@ -49,6 +62,18 @@ impl Store {
     /// [`Error::Damaged`] where a row of the goal is not what was written.
     pub async fn load(&self, tenant: &TenantId, goal: &GoalId) -> Result<Option<Loaded>, Error> {
         either!(self, store => store.load(tenant, goal).await)
+    }
+
+    /// Says where a goal stands, without reading its journal; `None`: there is no such goal in this tenant.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where the goal's row is not what was written.
+    pub async fn standing(
+        &self,
+        tenant: &TenantId,
+        goal: &GoalId,
+    ) -> Result<Option<Standing>, Error> {
+        either!(self, store => store.standing(tenant, goal).await)
     }
 
     /// Reads many goals as [`Store::load`] does, in one go; a damaged one does not keep the others from being read.

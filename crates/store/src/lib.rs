@@ -51,7 +51,7 @@ pub use evidence::verify::{Unproven, Verified, VerifyOptions};
 pub use figures::Figures;
 pub use gate::{Control, Gate};
 pub use goals::list::{EventPage, GoalFilter, ListedGoal};
-pub use goals::{Loaded, OpenGoal};
+pub use goals::{Loaded, OpenGoal, Standing};
 pub use hints::{HintState, RedisConfig};
 pub use idempotency::{Answer, RequestKey};
 pub use inbox::{INBOX_MAX, PostError, Posted};

@@ -145,6 +145,11 @@ impl Store {
         }
     }
 
+    /// Watches a goal without a look at it: the receiver holds 0 until a sequence is known.
+    pub fn subscribe(&self, tenant: &TenantId, goal: &GoalId) -> watch::Receiver<u64> {
+        self.shared.watchers.watch(tenant, goal)
+    }
+
     /// Watches a goal: the receiver holds the sequence of its newest committed event, 0 while there is no such goal.
     ///
     /// # Errors
@@ -155,7 +160,7 @@ impl Store {
         goal: &GoalId,
     ) -> Result<watch::Receiver<u64>, Error> {
         // Watched before it is read, so that nothing committed in between is missed.
-        let receiver = self.shared.watchers.watch(tenant, goal);
+        let receiver = self.subscribe(tenant, goal);
         let newest = either!(self, store => store.sequence(tenant, goal).await?);
         self.shared.watchers.tell_read(tenant, goal, newest);
         Ok(receiver)

@@ -31,6 +31,7 @@ mod opening;
 mod outages;
 mod outbox;
 mod place;
+mod planning;
 mod posting;
 mod power;
 mod proxy;

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use domain::id::{GoalId, TenantId};
+use domain::id::GoalId;
 use http::HeaderMap;
 use saga::Saga;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::state::App;
 
 /// Longest wait (CONTRACT §2).
 const WAIT_SECONDS_MAX: u64 = 60;
 
-/// A place past every event: only where the goal stands is asked.
-const NO_EVENTS: u64 = i64::MAX as u64;
+/// How often it is looked whether a wish still waits to be read.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long the caller prefers to wait, in seconds; `None`: not at all. What is malformed is as if it were not there.
 pub(crate) fn preferred(headers: &HeaderMap) -> Option<u64> {
@@ -55,47 +56,36 @@ pub(crate) async fn until_told(
     }
 }
 
-/// Waits until the goal is at rest; `false`: it was not in time.
+/// Waits until a goal that the caller may see is at rest; `false`: it was not in time.
 ///
 /// # Cancel safety
 /// Reads only.
 pub(crate) async fn until_at_rest(
     app: &App,
-    tenant: &TenantId,
+    caller: &Caller,
     goal: &GoalId,
     deadline: Instant,
 ) -> Result<bool, ApiError> {
-    let mut news = app.store.watch(tenant, goal).await?;
+    let tenant = &caller.principal.tenant;
+    // Watched before it is looked at, so that nothing committed in between is missed.
+    let mut news = app.store.subscribe(tenant, goal);
     loop {
-        let seen = *news.borrow_and_update();
-        let page = app.store.events(tenant, goal, NO_EVENTS, 0).await?;
-        let Some(page) = page else {
-            return Err(super::not_found());
-        };
-        let status = page.status;
-        if status.is_end() || (status.is_at_rest() && stands_still(app, tenant, goal).await?) {
+        let standing = app.store.standing(tenant, goal).await?;
+        let standing = standing.filter(|standing| caller.sees(&standing.owner));
+        let standing = standing.ok_or_else(super::not_found)?;
+        // A wish that was taken and not read yet moves on what does not go on by itself.
+        let stands = standing.status.is_at_rest();
+        if standing.status.is_end() || (stands && !standing.wished) {
             return Ok(true);
         }
-        if page.newest < seen {
-            continue;
-        }
         tokio::select! {
-            changed = news.changed() => {
-                if changed.is_err() {
-                    news = app.store.watch(tenant, goal).await?;
-                }
-            }
+            Ok(_) = news.wait_for(|newest| *newest > standing.sequence) => {}
+            // A wish may turn out to change nothing, of which there is no news.
+            () = tokio::time::sleep(LOOK_AGAIN), if stands => {}
             () = tokio::time::sleep_until(deadline) => return Ok(false),
             () = app.stopped() => return Ok(false),
         }
     }
-}
-
-/// Whether a goal that does not go on by itself is not moved on either: a wish that was taken and not read yet does that.
-/// Both are of one moment, or a wish could be read in between.
-async fn stands_still(app: &App, tenant: &TenantId, goal: &GoalId) -> Result<bool, ApiError> {
-    let loaded = app.store.load(tenant, goal).await?;
-    Ok(loaded.is_some_and(|loaded| loaded.saga.status().is_at_rest() && loaded.inbox.is_empty()))
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub(crate) async fn submit(
         let view = view::goal(&saga, caller.subject(), &goal, tenant, &app.store.gate());
         return applied(Json(view).into_response(), seconds);
     }
-    if accepted.status.is_at_rest() || wait::until_at_rest(&app, tenant, &goal, deadline).await? {
+    if accepted.status.is_at_rest() || wait::until_at_rest(&app, &caller, &goal, deadline).await? {
         return shown(&app, &caller, &goal, Some(seconds)).await;
     }
     Ok(started(answer))
@@ -102,8 +102,7 @@ async fn again(
     };
     let first: Started = serde_json::from_slice(&answer).map_err(ApiError::internal)?;
     let goal = goals::id(first.workflow_id)?;
-    let (tenant, deadline) = (&caller.principal.tenant, wait::deadline(seconds));
-    if wait::until_at_rest(app, tenant, &goal, deadline).await? {
+    if wait::until_at_rest(app, caller, &goal, wait::deadline(seconds)).await? {
         return shown(app, caller, &goal, Some(seconds)).await;
     }
     Ok(started(answer))
@@ -174,9 +173,7 @@ pub(crate) async fn show(
     let Some(seconds) = wait::preferred(&headers) else {
         return shown(&app, &caller, &goal, None).await;
     };
-    goals::load(&app, &caller, &goal).await?;
-    let deadline = wait::deadline(seconds);
-    let at_rest = wait::until_at_rest(&app, &caller.principal.tenant, &goal, deadline).await?;
+    let at_rest = wait::until_at_rest(&app, &caller, &goal, wait::deadline(seconds)).await?;
     shown(&app, &caller, &goal, at_rest.then_some(seconds)).await
 }
 

@@ -13,7 +13,7 @@ use crate::approvals::{Approval, ApprovalFilter, Record, reason_name};
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
 use crate::fault;
-use crate::numbers::serial;
+use crate::numbers::{Range, serial, tenant_of};
 use crate::page::{Listed, Page};
 
 /// Asked again, a question keeps its place.
@@ -29,14 +29,25 @@ const END: &str = "UPDATE omnihub.approvals SET status = $3, decided_by = coales
 pub(super) const CLOSE: &str =
     "UPDATE omnihub.approvals SET status = 'closed', decided_at = ended.at
     FROM unnest($2::bigint[], $3::bigint[]) AS ended(goal, at)
-    WHERE approvals.goal = ended.goal AND approvals.tenant = $1 AND approvals.status = 'pending'";
+    WHERE approvals.goal = ended.goal AND approvals.goal = ANY($2) AND approvals.tenant = $1
+        AND approvals.status = 'pending'";
 /// Each filter that is not given lets all through.
 const LIST: &str = "SELECT approvals.*, goals.goal, goals.owner
     FROM omnihub.approvals JOIN omnihub.goals ON goals.id = approvals.goal
-    WHERE approvals.tenant = $1 AND approvals.id < $2
-    AND ($3::text IS NULL OR approvals.status = $3) AND ($4::text IS NULL OR goals.goal = $4)
-    AND ($5::text IS NULL OR goals.owner = $5) AND ($6::text IS NULL OR approvals.approval = $6)
+    WHERE approvals.tenant = $1 AND approvals.id < $2 AND approvals.id >= $3
+    AND ($4::text IS NULL OR approvals.status = $4) AND ($5::text IS NULL OR goals.goal = $5)
+    AND ($6::text IS NULL OR goals.owner = $6)
     ORDER BY approvals.id DESC LIMIT $7";
+/// The same for those that are pending, which are few and have an index of their own.
+const LIST_PENDING: &str = "SELECT approvals.*, goals.goal, goals.owner
+    FROM omnihub.approvals JOIN omnihub.goals ON goals.id = approvals.goal
+    WHERE approvals.tenant = $1 AND approvals.id < $2 AND approvals.id >= $3
+    AND approvals.status = $4 AND approvals.status = 'pending' AND ($5::text IS NULL OR goals.goal = $5)
+    AND ($6::text IS NULL OR goals.owner = $6)
+    ORDER BY approvals.id DESC LIMIT $7";
+const ONE: &str = "SELECT approvals.*, goals.goal, goals.owner
+    FROM omnihub.approvals JOIN omnihub.goals ON goals.id = approvals.goal
+    WHERE approvals.tenant = $1 AND approvals.approval = $2";
 
 /// Where the approvals of a goal stand.
 pub(super) const STANDING: &str = "SELECT approvals.id, approval, approvals.status, decided_by
@@ -70,7 +81,7 @@ impl Postgres {
         filter: ApprovalFilter,
         page: Page,
     ) -> Result<Listed<Approval>, Error> {
-        let found = self.find_approvals(tenant, &filter, None, page).await?;
+        let found = self.find_approvals(tenant, &filter, page).await?;
         let mut listed = Listed::default();
         for (id, approval) in found {
             if listed.items.len() == page.limit as usize {
@@ -88,9 +99,11 @@ impl Postgres {
         tenant: &TenantId,
         id: &str,
     ) -> Result<Option<Approval>, Error> {
-        let filter = ApprovalFilter::default();
-        let found = self.find_approvals(tenant, &filter, Some(id), Page::default());
-        Ok(found.await?.into_iter().next().map(|(_, found)| found))
+        let chain = Chain::Tenant(tenant.clone());
+        let values: [&(dyn ToSql + Sync); 2] = [&tenant.as_str(), &id];
+        let rows = self.read_one(As::Chain(&chain), ONE, values).await?;
+        let found = rows.first().map(read).transpose()?;
+        Ok(found.map(|(_, found)| found))
     }
 
     /// Reads approvals, newest first: one more than the page holds.
@@ -98,7 +111,6 @@ impl Postgres {
         &self,
         tenant: &TenantId,
         filter: &ApprovalFilter,
-        id: Option<&str>,
         page: Page,
     ) -> Result<Vec<(i64, Approval)>, Error> {
         let status = filter.status.map(ApprovalStatus::as_str);
@@ -111,16 +123,21 @@ impl Postgres {
         let Some(before) = self.row_before(&chain, page.before).await? else {
             return Ok(Vec::new());
         };
+        let first = Range::of(tenant_of(before)).first;
         let values: [&(dyn ToSql + Sync); 7] = [
             &tenant.as_str(),
             &before,
+            &first,
             &status,
             &goal,
             &owner,
-            &id,
             &limit,
         ];
-        let rows = self.read_one(As::Chain(&chain), LIST, values).await?;
+        let sql = match filter.status {
+            Some(ApprovalStatus::Pending) => LIST_PENDING,
+            _ => LIST,
+        };
+        let rows = self.read_one(As::Chain(&chain), sql, values).await?;
         rows.iter().map(read).collect()
     }
 }

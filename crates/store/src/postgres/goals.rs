@@ -11,7 +11,7 @@ use super::connection::{As, Connection};
 use super::{Postgres, inbox, journal};
 use crate::chain::Chain;
 use crate::error::{Damage, Error};
-use crate::goals::{Loaded, OpenGoal, time};
+use crate::goals::{Loaded, OpenGoal, Standing, time};
 use crate::numbers::Range;
 use crate::shared::Shared;
 
@@ -33,7 +33,9 @@ const OPEN: &str = "SELECT id, tenant, goal, wake_at, status,
     FROM omnihub.goals WHERE finished_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
 const SEQUENCES: &str = "SELECT goals.tenant, goals.goal, goals.sequence
     FROM unnest($1::text[], $2::text[]) AS watched(tenant, goal)
-    JOIN omnihub.goals ON goals.tenant = watched.tenant AND goals.goal = watched.goal";
+    JOIN omnihub.goals ON goals.tenant = watched.tenant AND goals.goal = watched.goal WHERE goals.goal = ANY($2)";
+const STANDING: &str = "SELECT owner, status, sequence, EXISTS (SELECT 1 FROM omnihub.inbox WHERE inbox.goal = goals.id)
+    FROM omnihub.goals WHERE tenant = $1 AND goal = $2";
 const NUMBER: &str = "SELECT number FROM omnihub.tenants WHERE tenant = $1";
 
 /// A row of the table.
@@ -154,6 +156,17 @@ impl Postgres {
         rows.iter().map(open_goal).collect()
     }
 
+    pub(crate) async fn standing(
+        &self,
+        tenant: &TenantId,
+        goal: &GoalId,
+    ) -> Result<Option<Standing>, Error> {
+        let chain = Chain::Tenant(tenant.clone());
+        let values: [&(dyn ToSql + Sync); 2] = [&tenant.as_str(), &goal.as_str()];
+        let rows = self.read_one(As::Chain(&chain), STANDING, values).await?;
+        rows.first().map(standing).transpose()
+    }
+
     /// The sequence of a goal's newest event; 0: there is no such goal.
     pub(crate) async fn sequence(&self, tenant: &TenantId, goal: &GoalId) -> Result<u64, Error> {
         let goals = [(tenant.clone(), goal.clone())];
@@ -195,6 +208,18 @@ impl Postgres {
         let rows = Range::of(row.try_get(0)?);
         Ok(Some(before.map_or(rows.last, |before| rows.at(before))))
     }
+}
+
+fn standing(row: &Row) -> Result<Standing, Error> {
+    let unreadable = |what: &str| Damage::row("goals", "", format!("its {what} cannot be read"));
+    let owner = Subject::try_from(row.try_get::<_, String>(0)?);
+    let status = GoalStatus::parse(row.try_get(1)?);
+    Ok(Standing {
+        owner: owner.map_err(|_| unreadable("owner"))?,
+        status: status.ok_or_else(|| unreadable("status"))?,
+        sequence: u64::try_from(row.try_get::<_, i64>(2)?).map_err(|_| unreadable("sequence"))?,
+        wished: row.try_get(3)?,
+    })
 }
 
 fn open_goal(row: &Row) -> Result<OpenGoal, Error> {

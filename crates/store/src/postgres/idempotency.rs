@@ -14,7 +14,7 @@ use crate::idempotency::{Answer, RequestKey};
 /// The answers that the keys of a tenant were given.
 pub(super) const FIND: &str = "SELECT principal, route, name, digest, answer
     FROM unnest($2::text[], $3::text[], $4::text[]) AS asked(principal, route, name)
-    JOIN omnihub.idempotency USING (principal, route, name) WHERE tenant = $1";
+    JOIN omnihub.idempotency USING (principal, route, name) WHERE tenant = $1 AND name = ANY($4)";
 
 /// Keys to be found, a list a column.
 #[derive(Default)]

@@ -11,14 +11,16 @@ use crate::journal::{self, damage};
 use crate::payloads::Bodies;
 use crate::shared::Shared;
 
-/// The appends of a goal whose events come after a sequence, in order, each with its values.
-pub(super) const READ: &str = "SELECT journal.first_sequence, journal.payloads, journal.form, journal.events,
-        payloads.goal IS NOT NULL, payloads.bodies
-    FROM omnihub.goals JOIN omnihub.journal ON journal.goal = goals.id
-    LEFT JOIN omnihub.payloads ON payloads.goal = journal.goal AND payloads.first_sequence = journal.first_sequence
-    WHERE goals.tenant = $1 AND goals.goal = $2
+/// The appends of a goal whose events come after a sequence, in order, each with its values. Each table is told the goal's
+/// number by itself: a join would be made by reading the whole of it, as long as there are no statistics.
+pub(super) const READ: &str = "WITH found AS MATERIALIZED
+        (SELECT id FROM omnihub.goals WHERE tenant = $1 AND goal = $2)
+    SELECT journal.first_sequence, journal.payloads, journal.form, journal.events, payloads.goal IS NOT NULL, payloads.bodies
+    FROM omnihub.journal LEFT JOIN omnihub.payloads ON payloads.goal = (SELECT id FROM found)
+        AND payloads.first_sequence = journal.first_sequence
+    WHERE journal.goal = (SELECT id FROM found)
     AND journal.first_sequence >= coalesce((SELECT max(before.first_sequence) FROM omnihub.journal AS before
-        WHERE before.goal = goals.id AND before.first_sequence <= $3), 0)
+        WHERE before.goal = (SELECT id FROM found) AND before.first_sequence <= $3), 0)
     ORDER BY journal.first_sequence";
 
 /// The events of one append, with their values.

@@ -10,7 +10,7 @@ use super::table::{Table, integer, optional, optional_text, text};
 use super::tenants;
 use super::{Sqlite, inbox, journal};
 use crate::error::{Damage, Error};
-use crate::goals::{Loaded, OpenGoal, time};
+use crate::goals::{Loaded, OpenGoal, Standing, time};
 use crate::numbers::{self, Range, serial};
 use crate::shared::Shared;
 
@@ -31,6 +31,9 @@ const ADVANCE: &str = "UPDATE goals SET status = ?7, reason = ?8, updated_at = ?
 const CHANGE: &str = "UPDATE goals SET status = ?7, reason = ?8, updated_at = ?9, finished_at = ?10, wake_at = ?11,
     sequence = ?12, last_journal = ?13, erased_at = ?14, checksum = ?15
     WHERE id = ?1 AND tenant = ?2 AND goal = ?3 AND owner = ?4 AND created_at = ?5 AND first_journal = ?6";
+
+/// Whether wishes wait in a goal's inbox.
+const WISHED: &str = "SELECT 1 FROM inbox WHERE goal = ?1";
 
 /// A row of the table.
 #[derive(Debug, Clone)]
@@ -172,6 +175,27 @@ impl Sqlite {
             .await
     }
 
+    pub(crate) async fn standing(
+        &self,
+        tenant: &TenantId,
+        goal: &GoalId,
+    ) -> Result<Option<Standing>, Error> {
+        let (tenant, goal) = (tenant.clone(), goal.clone());
+        self.read(move |reading| {
+            let Some(record) = find_by_name(reading.conn, &tenant, &goal)? else {
+                return Ok(None);
+            };
+            let mut wished = reading.conn.prepare_cached(WISHED)?;
+            Ok(Some(Standing {
+                wished: wished.exists([record.id])?,
+                owner: record.owner,
+                status: record.status,
+                sequence: record.sequence,
+            }))
+        })
+        .await
+    }
+
     /// The sequence of a goal's newest event; 0: there is no such goal.
     pub(crate) async fn sequence(&self, tenant: &TenantId, goal: &GoalId) -> Result<u64, Error> {
         let (tenant, goal) = (tenant.clone(), goal.clone());
@@ -205,7 +229,7 @@ fn open_goals(conn: &Connection, after: u64, limit: u32) -> Result<Vec<OpenGoal>
     let sql = "SELECT * FROM goals INDEXED BY goals_open WHERE finished_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query((i64::try_from(after).unwrap_or(i64::MAX), limit))?;
-    let mut wished = conn.prepare_cached("SELECT 1 FROM inbox WHERE goal = ?1")?;
+    let mut wished = conn.prepare_cached(WISHED)?;
     let mut found = Vec::new();
     let mut tenant: Option<(i64, TenantId)> = None;
     while let Some(row) = rows.next()? {

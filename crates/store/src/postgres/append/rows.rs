@@ -2,6 +2,8 @@
 
 mod tables;
 
+use std::collections::HashSet;
+
 use domain::id::{GoalId, TenantId};
 use jiff::Timestamp;
 use tokio_postgres::{Row, Statement};
@@ -25,7 +27,7 @@ use crate::shared::Queues;
 
 const HEARD: &str =
     "DELETE FROM omnihub.inbox USING unnest($1::bigint[], $2::bigint[]) AS heard(goal, id)
-    WHERE inbox.goal = heard.goal AND inbox.id <= heard.id";
+    WHERE inbox.goal = heard.goal AND inbox.goal = ANY($1) AND inbox.id <= heard.id";
 const OUTBOX: &str = "INSERT INTO omnihub.outbox (tenant, kind, body, at, attempts, due_at)
     SELECT $1, kind, body, $4, 0, $4 FROM unnest($2::text[], $3::bytea[]) AS new(kind, body)";
 
@@ -142,8 +144,9 @@ impl Rows {
             Queues::Nothing => return Queued::default(),
             Queues::Accepted => new.chain(wakes).unzip(),
             Queues::Everything => {
-                let news = self.news.iter().map(|(_, goal, _)| (goal.as_str(), true));
-                news.unzip()
+                let new: HashSet<&str> = new.map(|(goal, _)| goal).collect();
+                let all = self.news.iter().map(|(_, goal, _)| goal.as_str());
+                all.map(|goal| (goal, !new.contains(goal))).unzip()
             }
         };
         Queued { goals, accepted }

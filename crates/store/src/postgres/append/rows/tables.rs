@@ -14,7 +14,7 @@ pub(super) const STAND: &str = "UPDATE omnihub.goals SET status = now.status, re
     driver = CASE WHEN now.starts THEN $10 ELSE driver END
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[])
         AS now(id, status, reason, updated_at, finished_at, wake_at, sequence, starts)
-    WHERE goals.id = now.id AND goals.tenant = $1";
+    WHERE goals.id = now.id AND goals.id = ANY($2) AND goals.tenant = $1";
 pub(super) const JOURNAL: &str = "INSERT INTO omnihub.journal
     SELECT goal, first_sequence, $1, payloads, $5, $6, events
     FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], $7::bytea[]) AS new(goal, first_sequence, payloads, events)";
