@@ -64,7 +64,7 @@ class Ours:
         self.folder = folder / queue
         self.folder.mkdir()
         self.queue = queue
-        self.is_ = "an api and one worker; steps that answer, which change nothing and run ahead of the commit (ADR 17)"
+        self.is_ = "an api and one worker, which starts what the api takes (eager); steps that answer and run ahead of the commit (ADR 17)"
         self.kinds = {"ours, api", "ours, worker", "redis", "postgres for ours"}
         connected = sqlite3.connect(self.folder / "bench.db")
         connected.execute("PRAGMA journal_mode = WAL")
@@ -135,7 +135,7 @@ class OneProcess(Ours):
 
     def __init__(self, folder: Path, database: str, servers: tuple[str, str], queue: str) -> None:
         super().__init__(folder, database, servers, queue)
-        self.is_ = "the same in one process, which Temporal hands the first task of what it starts (eager)"
+        self.is_ = "the same in one process"
         self.kinds = {"ours, all", "redis", "postgres for one process"}
         self.serve("all")
 
@@ -180,8 +180,8 @@ class Go:
 
     IS = {
         "activity": "client and worker in one Go process, an activity for each step; five pollers, as all that is ours",
-        "local": "the same, one local activity for all steps; tasks come by polling, as to a worker of ours beside an api",
-        "eager": "the same, and Temporal hands it the first task of what it starts, as to ours in one process",
+        "local": "the same, one local activity for all steps; tasks come by polling, as the SDK has it unless it is told otherwise",
+        "eager": "the same, and Temporal hands it the first task of what it starts, as to ours; nothing is asked against it",
     }
 
     def __init__(self, folder: Path, temporal: str, queue: str, mode: str) -> None:

@@ -119,19 +119,20 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Starts to have goals driven by whoever is behind a port: every open goal of the store, and those to come.
+    /// Starts to have goals driven by whoever is behind a port: every open goal of the store, and those to come. `here`: in
+    /// this process, too, by [`Engine::stretch`].
     pub async fn start_with(
         store: Store,
         performer: Arc<dyn Performer>,
         config: EngineConfig,
-        port: Arc<dyn Port>,
+        (port, here): (Arc<dyn Port>, bool),
     ) -> Self {
-        store.set_dispatched(dispatch::LEASE);
+        store.set_dispatched(dispatch::LEASE, here);
         store.set_driving(false);
         let engine = Self::new(store, performer, config, Some(Arc::clone(&port)));
         engine.try_to_lead().await;
         engine.spawn(lead::run(engine.clone()));
-        engine.spawn(dispatch::run(engine.clone(), port));
+        engine.spawn(dispatch::run(engine.clone(), port, here));
         engine
     }
 

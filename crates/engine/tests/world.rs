@@ -165,7 +165,7 @@ impl World {
             }
             Some(config_of) => {
                 let temporal = temporal::Temporal::connect(config_of).unwrap();
-                let port = Arc::new(temporal.clone());
+                let port = (Arc::new(temporal.clone()) as Arc<dyn engine::Port>, true);
                 let engine = Engine::start_with(store.clone(), performer, config, port).await;
                 worker = Some(temporal.work(engine.clone()));
                 cluster = Some(temporal);

@@ -74,6 +74,11 @@ impl Hints {
         }
     }
 
+    /// Whether hints come and go.
+    pub(crate) fn are_live(&self) -> bool {
+        *self.state.borrow() == HintState::Live
+    }
+
     /// What the others say.
     pub(crate) fn heard(&self) -> Arc<Heard> {
         Arc::clone(&self.heard)
@@ -99,8 +104,8 @@ impl Store {
         }
     }
 
-    /// Changes when the driver's queue is said to have rows: at once where this process put them there, and by hint where
-    /// another did. Only a hint: rows may be there without it, and none with it.
+    /// Changes when others say that they put rows into the driver's queue. Only a hint: rows may be there without it, and
+    /// none with it.
     pub fn queue_hints(&self) -> watch::Receiver<u64> {
         self.shared().queued.subscribe()
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use domain::id::{GoalId, TenantId};
 
 use crate::error::Error;
+use crate::shared::Dispatched;
 use crate::store::{Kind, Store};
 
 /// The lead, for as long as its lease runs.
@@ -73,10 +74,21 @@ impl Store {
 
     /// Says that goals are driven by whoever is told by the queue: those that this process accepts and those that it takes
     /// wishes for are queued even where it leads. For so long they are given to nobody else, so that this process can tell
-    /// of them at once ([`Store::take_fresh`]).
-    pub fn set_dispatched(&self, lease: Duration) {
+    /// of them at once ([`Store::take_fresh`]). `here`: goals are driven in this process, too; where they are not, and
+    /// others hear of the queue, it is left to them.
+    pub fn set_dispatched(&self, lease: Duration, here: bool) {
         // Said twice, the first holds.
-        self.shared().dispatched.get_or_init(|| lease);
+        self.shared()
+            .dispatched
+            .get_or_init(|| Dispatched { lease, here });
+    }
+
+    /// Whether the queue is left to other processes, because goals are driven there and they hear of it.
+    pub fn leaves_queue(&self) -> bool {
+        match &self.kind {
+            Kind::Sqlite(_) => false,
+            Kind::Postgres(postgres) => postgres.leaves_queue(),
+        }
     }
 
     /// Takes the oldest of what this process has queued and keeps to itself, at most so many. What nobody is told of in

@@ -32,17 +32,25 @@ pub(crate) struct Shared {
     pub(crate) gate: watch::Sender<Gate>,
     /// How often notices were written.
     pub(crate) notices: watch::Sender<u64>,
-    /// How often the driver's queue was said to have rows.
+    /// How often others said that the driver's queue has rows.
     pub(crate) queued: watch::Sender<u64>,
     /// Whether this process drives goals itself.
     pub(crate) driving: AtomicBool,
-    /// Set where goals are driven by whoever is told by the queue, in this process or another: for how long this process
-    /// keeps what it queues to itself, to tell of it at once.
-    pub(crate) dispatched: OnceLock<Duration>,
+    /// Set where goals are driven by whoever is told by the queue.
+    pub(crate) dispatched: OnceLock<Dispatched>,
     /// What it has queued so and not taken yet, oldest first, with when that was known.
     fresh: Mutex<VecDeque<(Instant, Queued)>>,
     /// What was written so far.
     pub(crate) counters: Arc<Counters>,
+}
+
+/// How the queue is told of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dispatched {
+    /// For how long this process keeps what it queues to itself, to tell of it at once.
+    pub(crate) lease: Duration,
+    /// Whether goals are driven in this process, too.
+    pub(crate) here: bool,
 }
 
 /// Which goals that a process writes to are queued for whoever drives them.
@@ -71,7 +79,7 @@ impl Shared {
 
     /// For how many seconds what is queued now is kept for this process; `None`: not at all.
     pub(crate) fn queue_lease(&self) -> Option<f64> {
-        let lease = self.dispatched.get()?;
+        let lease = self.dispatched.get()?.lease;
         (self.lock_fresh().len() < FRESH_MAX).then_some(lease.as_secs_f64())
     }
 
@@ -80,12 +88,12 @@ impl Shared {
         let now = Instant::now();
         self.lock_fresh()
             .extend(fresh.into_iter().map(|queued| (now, queued)));
-        self.queued.send_modify(|count| *count += 1);
     }
 
     /// Takes the oldest that are kept, but for those that others are about to be given.
     pub(crate) fn take_fresh(&self, most: usize) -> Vec<Queued> {
-        let lease = self.dispatched.get().copied().unwrap_or_default();
+        let lease = self.dispatched.get().map(|dispatched| dispatched.lease);
+        let lease = lease.unwrap_or_default();
         let mut fresh = self.lock_fresh();
         while fresh
             .front()

@@ -199,23 +199,34 @@ async fn whatever_one_store_commits_another_hears_of_by_hint() {
     assert!(said.hints_heard < ROUNDS as u64, "{said:?}");
 }
 
-#[tokio::test]
-async fn a_store_tells_itself_of_its_own_queue_without_redis() {
-    let Some(place) = Place::postgres() else {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_drive_leaves_its_queue_to_those_who_hear_of_it() {
+    let Some((place, redis)) = Place::postgres().zip(servers::or_skip(servers::Redis::start()))
+    else {
         return;
     };
-    let store = place.open().await;
-    assert!(store.watch_hints().is_none());
-    store.set_driving(false);
-    let mut queue = store.queue_hints();
-    let goal = new_goal(&store, "acme", "one").append();
-    store.append(goal).await.unwrap();
-    assert!(queue.has_changed().unwrap());
-    queue.mark_unchanged();
-    store.set_driving(true);
-    let goal = new_goal(&store, "acme", "two").append();
-    store.append(goal).await.unwrap();
-    assert!(!queue.has_changed().unwrap());
+    let two = Two::at(place, &redis.url(), HARDLY_EVER).await;
+    two.live().await;
+    // The one takes goals, the other drives them.
+    two.says.set_dispatched(HARDLY_EVER, false);
+    two.hears.set_dispatched(HARDLY_EVER, true);
+    assert!(two.says.leaves_queue() && !two.hears.leaves_queue());
+    let mut queue = two.hears.queue_hints();
+    let queued = async |store: &Store, trace| {
+        append(store, new_goal(store, "acme", trace).append()).await;
+        let kept = store.take_fresh(9).len();
+        let given = two.hears.take_queued(9, HARDLY_EVER).await.unwrap();
+        (kept, given.len())
+    };
+    assert_eq!(queued(&two.says, "left").await, (0, 1));
+    soon("the goal", queue.changed()).await.unwrap();
+    assert_eq!(queued(&two.hears, "kept").await, (1, 0));
+
+    // Nobody hears of it: it tells of it itself.
+    tokio::task::block_in_place(|| redis.kill()).unwrap();
+    two.away().await;
+    assert!(!two.says.leaves_queue());
+    assert_eq!(queued(&two.says, "alone").await, (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -201,7 +201,7 @@ async fn what_a_process_queues_is_its_own_for_a_while_and_then_anybodys() {
     let other = place.beside();
     let two = other.open().await;
     let of = |trace: &str, accepted| (goal_id(trace), accepted);
-    one.set_dispatched(HOUR);
+    one.set_dispatched(HOUR, true);
     for trace in ["a", "b", "c"] {
         let goal = new_goal(&one, "acme", trace).append();
         one.append(goal).await.unwrap();
@@ -229,7 +229,7 @@ async fn what_a_process_queues_is_its_own_for_a_while_and_then_anybodys() {
     assert_eq!(said(&left), [of("a", false), of("b", false)]);
 
     // What nobody else is kept from is nobody's own.
-    two.set_dispatched(Duration::ZERO);
+    two.set_dispatched(Duration::ZERO, true);
     let goal = new_goal(&two, "acme", "d").append();
     two.append(goal).await.unwrap();
     assert_eq!(said(&two.take_fresh(9)), []);

@@ -21,6 +21,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 16;
 /// How often the queue is looked at although nothing was put into it here.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often where it is left to those who drive: they may all be gone.
+const LEFT_EVERY: Duration = Duration::from_millis(1_500);
 /// The pause after the port or the store failed.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 /// How long a goal's time may have passed before the sweep takes it for one that nobody drives.
@@ -44,44 +46,56 @@ pub(super) enum Sweep {
 }
 
 /// What the dispatcher remembers between rounds.
-#[derive(Default)]
 struct Book {
     /// Rows that are to leave the queue.
     told: Vec<u64>,
-    /// When the queue was last found to hold no more.
+    /// When they last did.
+    emptied: Instant,
+    /// When the queue was last found to hold no more; `None`: others say that it does.
     looked: Option<Instant>,
 }
 
-/// Tells the port what the queue holds, for ever; ends with the engine.
-pub(super) async fn run(engine: Engine, port: Arc<dyn Port>) {
-    let mut book = Book::default();
+/// Tells the port what the queue holds, for ever; ends with the engine. `here`: goals are driven in this process, too, and
+/// sooner if it is this one that tells of them.
+pub(super) async fn run(engine: Engine, port: Arc<dyn Port>, here: bool) {
+    let mut book = Book {
+        told: Vec::new(),
+        emptied: Instant::now(),
+        looked: None,
+    };
+    let mut hints = engine.store().queue_hints();
     loop {
         let queued = engine.shared.queued.notified();
-        let pause = match port.trouble().is_none() && !engine.draining() {
+        let next = match port.trouble().is_none() && !engine.draining() {
             true => book.round(&engine, &port).await,
             false => {
                 book.empty(&engine).await;
-                LOOK_EVERY
+                Some(LOOK_EVERY)
             }
         };
-        // Both arms only wait: dropping either loses nothing but a hint.
+        // All arms only wait: dropping one loses nothing but a hint.
         tokio::select! {
-            () = queued, if pause <= LOOK_EVERY => {}
-            () = tokio::time::sleep(pause) => {}
+            () = queued, if next.is_some() => {}
+            Ok(()) = hints.changed(), if here && next.is_some() => book.looked = None,
+            () = tokio::time::sleep(next.unwrap_or(TROUBLE_PAUSE)) => {}
         }
     }
 }
 
 impl Book {
     /// Tells what this process has queued, and now and then a piece of what others have; returns how long nothing more is
-    /// to be done.
-    async fn round(&mut self, engine: &Engine, port: &Arc<dyn Port>) -> Duration {
+    /// to be done, `None` where something failed.
+    async fn round(&mut self, engine: &Engine, port: &Arc<dyn Port>) -> Option<Duration> {
         let fresh = engine.store().take_fresh(PIECE);
         let mut more = is_piece(&fresh);
         let mut told = self.tell(fresh, port).await;
-        let rest = |at: Instant| LOOK_EVERY.saturating_sub(at.elapsed());
+        let every = match engine.store().leaves_queue() {
+            true => LEFT_EVERY,
+            false => LOOK_EVERY,
+        };
+        let rest = |at: Instant| every.saturating_sub(at.elapsed());
         let mut pause = self.looked.map_or(Duration::ZERO, rest);
-        if pause.is_zero() || more {
+        if more || self.emptied.elapsed() >= LOOK_EVERY {
             self.empty(engine).await;
         }
         if pause.is_zero() {
@@ -89,22 +103,16 @@ impl Book {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::warn!("cannot read the queue: {error}");
-                    return TROUBLE_PAUSE;
+                    return None;
                 }
             };
             match is_piece(&found) {
                 true => more = true,
-                false => (self.looked, pause) = (Some(Instant::now()), LOOK_EVERY),
+                false => (self.looked, pause) = (Some(Instant::now()), every),
             }
             told &= self.tell(found, port).await;
         }
-        if more {
-            pause = Duration::ZERO;
-        }
-        match told {
-            true => pause,
-            false => TROUBLE_PAUSE,
-        }
+        told.then_some(if more { Duration::ZERO } else { pause })
     }
 
     /// Tells the port; `false`: some could not be told, and are tried again.
@@ -130,6 +138,7 @@ impl Book {
     /// Takes out of the queue what was told. Rows that stay are told again, which is harmless.
     async fn empty(&mut self, engine: &Engine) {
         let told = std::mem::take(&mut self.told);
+        self.emptied = Instant::now();
         if !told.is_empty()
             && let Err(error) = engine.store().told(&told).await
         {

@@ -171,12 +171,12 @@ async fn attempt(
     runner: &mut Runner,
     news: &[Input],
 ) -> Result<Turned, Error> {
-    if engine.shared.seats.was_rung(&seat.goal) {
-        if let Err(error) = runner.read_inbox().await {
-            // The next look is to be for the same.
-            engine.shared.seats.ring(&seat.goal);
-            return Err(error);
-        }
+    if engine.shared.seats.was_rung(&seat.goal)
+        && let Err(error) = runner.read_inbox().await
+    {
+        // The next look is to be for the same.
+        engine.shared.seats.ring(&seat.goal);
+        return Err(error);
     }
     runner.turn(news, leave(engine, seat)).await
 }

@@ -84,7 +84,10 @@ impl Driving {
                     ..*cluster
                 };
                 let temporal = cluster::connect(loaded, cluster)?;
-                let port = Arc::new(temporal.clone());
+                let port = (
+                    Arc::new(temporal.clone()) as Arc<dyn engine::Port>,
+                    role.drives(),
+                );
                 let engine = Engine::start_with(store.clone(), performer, config, port).await;
                 let worker = role.drives().then(|| temporal.work(engine.clone()));
                 Ok(Self { engine, worker })

@@ -118,7 +118,7 @@ impl Postgres {
         };
         let write = Rows::prepare(&conn).await?;
         let [save] = conn.prepare([tenants::SAVE]).await?;
-        let lease = self.inner.shared.queue_lease();
+        let lease = self.queue_lease();
         let queues = (&queued, lease);
         let (rows_queued, ()) = tokio::try_join!(
             biased;

@@ -95,7 +95,7 @@ impl Postgres {
             approvals::end(&conn, tenant.as_str(), approval, &ended).await?;
         }
         let queues = self.inner.shared.queues() != Queues::Nothing;
-        let lease = self.inner.shared.queue_lease();
+        let lease = self.queue_lease();
         let mut kept = Vec::new();
         if queues {
             let [queue] = conn.prepare([QUEUE]).await?;

@@ -13,6 +13,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::As;
 use super::{Postgres, goals};
 use crate::error::Error;
+use crate::hints::Hints;
 use crate::keys;
 use crate::lead::{Lead, Queued};
 use crate::lock::Lock;
@@ -109,6 +110,20 @@ impl Postgres {
     /// Under which name this process writes that it began effects.
     pub(super) fn holder(&self) -> &str {
         &self.inner.holder.name
+    }
+
+    pub(crate) fn leaves_queue(&self) -> bool {
+        let dispatched = self.inner.shared.dispatched.get();
+        let elsewhere = dispatched.is_some_and(|dispatched| !dispatched.here);
+        elsewhere && self.hints().is_some_and(Hints::are_live)
+    }
+
+    /// For how many seconds what is queued now is kept for this process; `None`: not at all.
+    pub(super) fn queue_lease(&self) -> Option<f64> {
+        match self.leaves_queue() {
+            true => None,
+            false => self.inner.shared.queue_lease(),
+        }
     }
 
     pub(crate) async fn take_queued(
